@@ -1,0 +1,157 @@
+"""What a visit says to grading, to the trend charts and in one line of history.
+
+Shapes of facts: domain/grading.md §3. Twin: static/js/forms/facts.js.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from app.forms.check import Findings, read, worded
+from app.forms.compute import Context, Values
+from app.forms.conditions import holds
+from app.forms.definition import Definition
+
+READINGS = ("bp", "fpg", "rbg")  # kept as a list, one per day
+PLAIN = ("conditions", "lives_alone")  # no date of their own: the latest word counts
+
+
+def trusted(form: Definition, answers: Any, context: Context | None) -> Values:
+    """Answers without the values that cannot be right, so that a half-typed form may be graded."""
+    return read(form, answers if isinstance(answers, dict) else {}, context, Findings())[0]
+
+
+def facts_from(
+    form: Definition, answers: Any, on: date | str, context: Context | None = None
+) -> dict[str, Any]:
+    """Facts of this one visit; readings come as lists of one."""
+    values = trusted(form, answers, context)
+    on = on.isoformat() if isinstance(on, date) else on
+    made: dict[str, Any] = {}
+    for rule in form.yields:
+        if "fact" not in rule or (value := _value(rule, values)) is None:
+            continue
+        if rule["kind"] == "reading":
+            made[rule["fact"]] = [{"date": on, **value}]
+        elif rule["kind"] == "latest":
+            made[rule["fact"]] = {"date": on, **value}
+        else:
+            made[rule["fact"]] = value
+    return made
+
+
+def merge_facts(facts: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`facts` with those of one more visit; neither argument is changed.
+
+    Readings: the new one replaces that of the same day; newest first. Dated facts: the newer
+    wins, and on the same day the new one. Undated ones: the new one.
+    """
+    merged = dict(facts)
+    for key, value in new.items():
+        old = merged.get(key)
+        if key in READINGS:
+            days = {reading["date"] for reading in value}
+            kept = [reading for reading in old or [] if reading["date"] not in days]
+            merged[key] = sorted([*value, *kept], key=lambda reading: reading["date"], reverse=True)
+        elif isinstance(old, dict) and isinstance(value, dict) and old["date"] > value["date"]:
+            continue
+        else:
+            merged[key] = value
+    return merged
+
+
+def observations(form: Definition, answers: Any, context: Context | None = None) -> list[dict[str, Any]]:
+    """[{code, value, unit}] of a visit; measures may have `on`, the day they were taken.
+
+    A fact of one figure (fpg, pulse, adl, …) is that figure; others are the fact without its date.
+    """
+    values = trusted(form, answers, context)
+    rows: list[dict[str, Any]] = []
+    for rule in form.yields:
+        value = values(rule["value"]) if "measure" in rule else _value(rule, values)
+        if value is None:
+            continue
+        row = {
+            "code": rule.get("measure") or rule["fact"],
+            "value": _bare(value),
+            "unit": rule.get("unit", ""),
+        }
+        if "on" in rule and values(rule["on"]) is not None:
+            row["on"] = values(rule["on"])
+        rows.append(row)
+    return rows
+
+
+FIGURES = {"fpg": "mmol_l", "rbg": "mmol_l", "pulse": "bpm", "temp": "c", "spo2": "pct", "adl": "score"}
+FACTS = frozenset(
+    [*READINGS, *PLAIN, *FIGURES]
+    + ["red_flags", "adverse", "adherence", "complication", "falls", "cognition", "depression"]
+)
+
+
+def facts_of_observations(rows: Iterable[tuple[str, Any, date | str]]) -> dict[str, Any]:
+    """The way back: grading facts of stored observations (code, value, on), in any order."""
+    facts: dict[str, Any] = {}
+    for code, value, on in sorted(rows, key=lambda row: str(row[2])):
+        if code not in FACTS:
+            continue
+        if code in PLAIN:
+            facts = merge_facts(facts, {code: value})
+            continue
+        fact = {
+            "date": str(on),
+            **(value if isinstance(value, dict) else {FIGURES.get(code, "value"): value}),
+        }
+        facts = merge_facts(facts, {code: [fact] if code in READINGS else fact})
+    return facts
+
+
+def summary(form: Definition, answers: Any) -> str:
+    """One line for the history: 186/104, 空腹血糖 7.8, 12 分 中度依赖; empty if nothing fits."""
+    values = trusted(form, answers, None)
+    if (lost := values("lost_reason")) is not None:
+        options = {option["code"]: option["zh"] for option in form.fields["lost_reason"]["options"]}
+        return f"未随访到，{options[lost]}"
+    for line in form.raw["summary"]:
+        if all(values(key) is not None for key in line["needs"]):
+            return worded(line["zh"], values)
+    return ""
+
+
+def _value(rule: dict[str, Any], values: Values) -> Any:
+    if rule["kind"] == "conditions":
+        return _conditions(rule, values)
+    if any(values(key) is None for key in rule["needs"]):
+        return None
+    if rule["kind"] == "plain":
+        return values(rule["fields"]["value"])
+    made: dict[str, Any] = {}
+    for name, source in rule["fields"].items():
+        if isinstance(source, str):
+            made[name] = values(source)
+        elif "const" in source:
+            made[name] = source["const"]
+        elif "cond" in source:
+            made[name] = holds(source["cond"], values)
+        elif holds(source["only_if"], values):
+            made[name] = True
+    return made
+
+
+def _conditions(rule: dict[str, Any], values: Values) -> list[str] | None:
+    """Codes of diagnoses; 无 is an empty list; what was written freely counts as other_1, other_2 …"""
+    codes, other = values(rule["fields"]["codes"]), values(rule["fields"]["other"])
+    if codes is None and other is None:
+        return None
+    written = [name for name in re.split(r"[、，,；;]", other or "") if name.strip(" \t\r\n　\xa0")]
+    return [code for code in codes or [] if code != "none"] + [f"other_{n + 1}" for n in range(len(written))]
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) == 1:
+        only = next(iter(value.values()))
+        return only if isinstance(only, int | float) and not isinstance(only, bool) else value
+    return value
