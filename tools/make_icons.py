@@ -32,8 +32,14 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
         for name, (drawing, edge) in PICTURES.items():
             page = browser.new_page(viewport={"width": edge, "height": edge})
-            svg = (ICONS / drawing).read_text("utf-8").replace("<svg ", f'<svg width="{edge}" height="{edge}" ', 1)
-            page.set_content(f'<body style="margin:0">{svg.replace("<svg ", "<svg style=display:block ", 1)}</body>')
+            svg = (
+                (ICONS / drawing)
+                .read_text("utf-8")
+                .replace("<svg ", f'<svg width="{edge}" height="{edge}" ', 1)
+            )
+            page.set_content(
+                f'<body style="margin:0">{svg.replace("<svg ", "<svg style=display:block ", 1)}</body>'
+            )
             page.screenshot(path=ICONS / name, omit_background=True)
             page.close()
         browser.close()

@@ -15,31 +15,39 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "node_modules" / "lucide-static"
 TARGET = ROOT / "static" / "vendor" / "sprite.svg"
 
-NAMES = """
+LIST = """
 activity arrow-left-right arrow-up-down bath bed bell brush-cleaning building-2 calendar calendar-check
 chart-line check chevron-down chevron-left chevron-right chevron-up circle-alert circle-check clipboard-list
 clock delete download ear ellipsis eye eye-off file-text footprints hand-heart heart-pulse house info
 key-round list log-out map-pin message-square minus pencil person-standing phone pill plus printer
 receipt-text refresh-cw rotate-cw scissors search settings shield-check smartphone star stethoscope
 syringe trash-2 truck undo-2 upload user users utensils volume-2 wifi-off x
-""".split()
+"""
+NAMES = tuple(LIST.split())
 
 
 def symbol(name: str, source: str) -> str:
     """One icon as a <symbol>; stroke and size come from the .icon class of the page."""
-    body = re.search(r"<svg[^>]*>(.*)</svg>", source, re.S)
+    body = re.search(r"<svg[^>]*>(.*)</svg>", source, re.DOTALL)
     if body is None:
         raise ValueError(f"{name}.svg is not an SVG drawing")
-    shapes = re.sub(r"\s*/>", "/>", re.sub(r"\s+", " ", body[1]).replace("> <", "><").strip())
+    shapes = re.sub(
+        r"\s*/>", "/>", re.sub(r"\s+", " ", body[1]).replace("> <", "><").strip()
+    )
     return f'<symbol id="{name}" viewBox="0 0 24 24">{shapes}</symbol>'
 
 
 def build(package: Path = PACKAGE) -> str:
     """The whole sprite. FileNotFoundError names the first icon the package does not have."""
     version = json.loads((package / "package.json").read_text("utf-8"))["version"]
-    symbols = [symbol(name, (package / "icons" / f"{name}.svg").read_text("utf-8")) for name in NAMES]
+    symbols = [
+        symbol(name, (package / "icons" / f"{name}.svg").read_text("utf-8"))
+        for name in NAMES
+    ]
     head = f"<!-- lucide-static {version}, ISC licence, https://lucide.dev/license -->"
-    return "\n".join(['<svg xmlns="http://www.w3.org/2000/svg">', head, *symbols, "</svg>", ""])
+    return "\n".join(
+        ['<svg xmlns="http://www.w3.org/2000/svg">', head, *symbols, "</svg>", ""]
+    )
 
 
 def main() -> int:
