@@ -1,0 +1,135 @@
+"""Planning: the next forms of a person, decided again after every visit, change and night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select, update
+
+from app.extensions import db
+from app.forms.definition import definition
+from app.grading import service as grading
+from app.patients.models import Patient
+from app.plans import rules
+from app.plans.models import PlanItem
+from app.shared import clock
+from app.shared.ids import new_id
+from app.sync import feed
+
+if TYPE_CHECKING:
+    from app.grading.models import GradeRecord
+
+
+def refresh(
+    patient: Patient,
+    *,
+    cause: str,
+    visit_id: str | None = None,
+    phone: dict[str, Any] | None = None,
+    as_of: date | None = None,
+    next_visit_on: date | None = None,
+    form: str | None = None,
+    visited_on: date | None = None,
+) -> tuple[GradeRecord, list[PlanItem]]:
+    """Grade again, plan again: the grade and the open items, soonest first. Never commits.
+
+    After a visit give `visit_id`, `form`, `visited_on` and the clinician's `next_visit_on`: the item of that
+    form is done, or corrected when the same visit comes again. A voided visit: `forget_visit` first.
+    """
+    as_of = as_of or clock.today()
+    if visit_id is not None and form is not None:
+        _done(patient.id, visit_id, form, visited_on or as_of, next_visit_on)
+    record = grading.regrade(patient, cause=cause, visit_id=visit_id, phone=phone, as_of=as_of)
+    return record, replan(patient, record, as_of=as_of, after_visit=visit_id is not None)
+
+
+def replan(patient: Patient, grade: Any, *, as_of: date, after_visit: bool) -> list[PlanItem]:
+    """Bring the open items in line with `grade` (its `facts` are those it was made from)."""
+    items = list(db.session.scalars(select(PlanItem).where(PlanItem.patient_id == patient.id)))
+    held = {item.form: item for item in items if item.done_on is None}
+    wanted = [] if patient.ended_on else _tasks(patient, grade, items, as_of)
+    if held and not after_visit:
+        wanted = [_not_before(task, held, as_of) for task in wanted]
+    changed = False
+    for task in wanted:
+        item = held.pop(task.form, None)
+        if item is None:
+            item = PlanItem(id=new_id(), patient_id=patient.id, form=task.form)
+            db.session.add(item)
+        new = {"label": task.label, "due_on": task.due_on, "why": task.why}
+        changed |= any(getattr(item, name) != value for name, value in new.items())
+        for name, value in new.items():
+            setattr(item, name, value)
+    for item in held.values():
+        db.session.delete(item)
+    if (changed or held) and not after_visit:
+        feed.touch(patient.id)  # a visit's own operation does it
+    db.session.flush()
+    return open_items(patient.id)
+
+
+def forget_visit(visit_id: str) -> None:
+    """The visit was voided: it did nothing. Follow with `refresh`."""
+    db.session.execute(delete(PlanItem).where(PlanItem.visit_id == visit_id))
+
+
+def open_items(patient_id: str) -> list[PlanItem]:
+    """What this person is due for, soonest first."""
+    return open_items_many([patient_id]).get(patient_id, [])
+
+
+def open_items_many(ids: Iterable[str]) -> dict[str, list[PlanItem]]:
+    statement = select(PlanItem).where(PlanItem.patient_id.in_(list(ids)), PlanItem.done_on.is_(None))
+    found: dict[str, list[PlanItem]] = {}
+    for item in db.session.scalars(statement.order_by(PlanItem.due_on, PlanItem.form)):
+        found.setdefault(item.patient_id, []).append(item)
+    return found
+
+
+def on_patient_changed(patient_id: str, cause: str = "patient") -> None:
+    patient = db.session.get(Patient, patient_id)
+    if patient is not None:
+        refresh(patient, cause=cause)
+
+
+def _tasks(patient: Patient, grade: Any, items: list[PlanItem], as_of: date) -> list[rules.Task]:
+    newest: dict[str, PlanItem] = {}
+    for item in items:
+        if item.done_on and (item.form not in newest or item.done_on > newest[item.form].done_on):  # type: ignore[operator]
+            newest[item.form] = item
+    return rules.tasks(
+        grade.facts,
+        {"emergency": grade.emergency, "reasons": grade.reasons, "missing": grade.missing},
+        {form: item.done_on for form, item in newest.items() if item.done_on},
+        clock.local_date(patient.created_at),
+        as_of,
+        {form: item.asked_on for form, item in newest.items() if item.asked_on},
+    )
+
+
+def _not_before(task: rules.Task, held: dict[str, PlanItem], as_of: date) -> rules.Task:
+    return rules.not_into_the_past(task, held[task.form].due_on if task.form in held else None, as_of)
+
+
+def _done(patient_id: str, visit_id: str, form: str, on: date, asked_on: date | None) -> None:
+    """The visit did the form: its open item becomes history; a visit nobody planned is history at once."""
+    known = db.session.scalar(select(PlanItem.id).where(PlanItem.visit_id == visit_id))
+    done = {"done_on": on, "asked_on": asked_on}
+    if known is not None:
+        db.session.execute(update(PlanItem).where(PlanItem.id == known).values(form=form, **done))
+        return
+    item = db.session.scalar(
+        select(PlanItem).where(
+            PlanItem.patient_id == patient_id, PlanItem.form == form, PlanItem.done_on.is_(None)
+        )
+    )
+    if item is None:
+        label = definition(form).zh
+        item = PlanItem(
+            id=new_id(), patient_id=patient_id, form=form, label=label, due_on=on, why="unplanned"
+        )
+        db.session.add(item)
+    item.visit_id, item.done_on, item.asked_on = visit_id, on, asked_on
+    db.session.flush()
