@@ -1,0 +1,212 @@
+"""Facts the rule table speaks of, derived from what is recorded about a person.
+
+Line-for-line twin of static/js/grading/derive.js. Whatever is absent, null, in the future or of the
+wrong type becomes None, which the table reads as unknown. No clock, no locale, no rounding.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from app.rules.decide import evaluate, matching
+
+DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+TOO_LARGE = 1e9
+
+
+def number(value: Any) -> int | float | None:
+    """The number itself; None for booleans, strings, NaN and what no instrument can show."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < TOO_LARGE else None
+
+
+def number_text(value: int | float) -> str:
+    """As stored, without trailing zeros: 7.0 is 7, 16.70 is 16.7. Below 0.0001 is 0."""
+    if abs(value) < 0.0001:
+        return "0"
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def codes(value: Any) -> list[str] | None:
+    """Distinct codes in the order given; None when there are none. Numeric codes become text."""
+    if not isinstance(value, list):
+        return None
+    found = [item if isinstance(item, str) else code_text(item) for item in value]
+    return list(dict.fromkeys(item for item in found if item)) or None
+
+
+def code_text(value: Any) -> str:
+    known = number(value)
+    return "" if known is None else number_text(known)
+
+
+def day_number(value: Any) -> int | None:
+    """Days since a fixed day for a calendar date YYYY-MM-DD; None for anything else."""
+    if not isinstance(value, str) or not DATE.fullmatch(value):
+        return None
+    try:
+        return date(int(value[:4]), int(value[5:7]), int(value[8:])).toordinal()
+    except ValueError:
+        return None
+
+
+def days_since(value: Any, as_of: str) -> int | None:
+    """Whole days from value to as_of; None when value lies after it: a future record is no record."""
+    then, now = day_number(value), day_number(as_of)
+    return now - then if then is not None and now is not None and then <= now else None
+
+
+def age_on(birth_date: Any, as_of: str) -> int | None:
+    """Full years. A 29 February birthday falls on 1 March in other years."""
+    if days_since(birth_date, as_of) is None:
+        return None
+    years = int(as_of[:4]) - int(birth_date[:4])
+    return years if as_of[5:] >= birth_date[5:] else years - 1
+
+
+def recorded_conditions(value: Any) -> list[str] | None:
+    """Distinct codes; [] is "recorded, none". None is "never recorded": also a list with no code in it."""
+    if not isinstance(value, list):
+        return None
+    found = list(dict.fromkeys(item for item in value if isinstance(item, str) and item))
+    return found if found or not value else None
+
+
+def records(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def within(value: int | float | None, limits: list[float]) -> int | float | None:
+    return value if value is not None and limits[0] <= value <= limits[1] else None
+
+
+def bp_reading(item: dict[str, Any], as_of: str, table: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A plausible reading, or None. A half reading counts only when that half is an emergency."""
+    days = days_since(item.get("date"), as_of)
+    sbp = within(number(item.get("sbp")), table["plausible"]["sbp"])
+    dbp = within(number(item.get("dbp")), table["plausible"]["dbp"])
+    complete = sbp is not None and dbp is not None
+    if days is None or days > table["windows"]["bp_history"]:
+        return None
+    if sbp is not None and dbp is not None and dbp >= sbp:
+        return None
+    urgent = evaluate(table["keep_incomplete_bp"], {**named(table), "sbp": sbp, "dbp": dbp}) is True
+    if not complete and not urgent:
+        return None
+    return {"days": days, "sbp": sbp, "dbp": dbp, "complete": complete, "urgent": urgent}
+
+
+def outranks(one: dict[str, Any], other: dict[str, Any], keys: tuple[str, ...]) -> bool:
+    for key in keys:
+        a, b = one[key] or 0, other[key] or 0
+        if a != b:
+            return bool(a > b)
+    return False
+
+
+def newest_first(items: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """One item per day, newest day first. Of two on one day the higher by keys stands, in any order given."""
+    by_day: dict[int, dict[str, Any]] = {}
+    for item in items:
+        held = by_day.get(item["days"])
+        if held is None or outranks(item, held, keys):
+            by_day[item["days"]] = item
+    return sorted(by_day.values(), key=lambda item: item["days"])
+
+
+def kept_bp(value: Any, as_of: str, table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    readings = [bp_reading(item, as_of, table) for item in records(value)]
+    # An emergency stands before a higher complete reading of the same day: 85/60 is not undone by 150/90.
+    return newest_first((one for one in readings if one is not None), ("urgent", "sbp", "dbp"))
+
+
+def kept_glucose(value: Any, as_of: str, table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    kept = []
+    for item in records(value):
+        days = days_since(item.get("date"), as_of)
+        mmol_l = within(number(item.get("mmol_l")), table["plausible"]["mmol_l"])
+        if days is not None and mmol_l is not None:
+            kept.append({"days": days, "mmol_l": mmol_l})
+    return kept
+
+
+def named(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table's own numbers and lists under the names its conditions use."""
+    facts: dict[str, Any] = {}
+    for prefix, group in (("window", "windows"), ("limit", "limits"), ("list", "lists")):
+        for key, value in table[group].items():
+            facts[f"{prefix}.{key}"] = value
+    return facts
+
+
+def put_bp(known: dict[str, Any], readings: list[dict[str, Any]]) -> None:
+    """bp = newest kept reading; bp1, bp2 = the two newest complete ones."""
+    complete = [reading for reading in readings if reading["complete"]]
+    for name, source, place in (("bp", readings, 0), ("bp1", complete, 0), ("bp2", complete, 1)):
+        if len(source) > place:
+            for key in ("days", "sbp", "dbp"):
+                known[f"{name}.{key}"] = source[place][key]
+
+
+def put_glucose(known: dict[str, Any], fpg: list[dict[str, Any]], rbg: list[dict[str, Any]]) -> None:
+    """glu = values of the newest glucose date; fpg1, fpg2 = highest of the two newest fasting days."""
+    if fpg or rbg:
+        newest = min(item["days"] for item in fpg + rbg)
+        fasting = [item["mmol_l"] for item in fpg if item["days"] == newest]
+        random = [item["mmol_l"] for item in rbg if item["days"] == newest]
+        known["glu.days"] = newest
+        known["glu.max"] = max(fasting + random)
+        known["glu.min"] = min(fasting + random)
+        known["glu.fpg_max"] = max(fasting, default=None)
+        known["glu.rbg_max"] = max(random, default=None)
+    for name, item in zip(("fpg1", "fpg2"), newest_first(fpg, ("mmol_l",)), strict=False):
+        known[f"{name}.days"] = item["days"]
+        known[f"{name}.mmol_l"] = item["mmol_l"]
+
+
+def put_record(known: dict[str, Any], name: str, record: Any, fields: Mapping[str, str], as_of: str) -> None:
+    """A latest record: its age in days and its fields, or nothing when its date is no past date."""
+    days = days_since(record.get("date"), as_of) if isinstance(record, dict) else None
+    if days is None:
+        return
+    known[f"{name}.days"] = days
+    for field, kind in fields.items():
+        value = record.get(field)
+        if kind == "days":
+            known[f"{name}.{field}"] = days_since(value, as_of)
+        else:
+            known[f"{name}.{field}"] = {"number": number, "flag": flag, "codes": codes}[kind](value)
+
+
+def derive(facts: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat facts by the names used in the table. Raises ValueError when as_of is not a date."""
+    as_of = facts.get("as_of") if isinstance(facts, Mapping) else None
+    if not isinstance(as_of, str) or day_number(as_of) is None:
+        raise ValueError("as_of must be a date YYYY-MM-DD")
+    conditions = recorded_conditions(facts.get("conditions"))
+    had = [code for code in table["lists"]["major_diseases"] if code in (conditions or [])]
+    known = named(table)
+    known["age"] = age_on(facts.get("birth_date"), as_of)
+    known["conditions"] = conditions
+    known["conditions_count"] = None if conditions is None else len(conditions)
+    known["major_diseases"] = had
+    known["tubes"] = codes(facts.get("tubes"))
+    for name in table["flags"]:
+        known[name] = flag(facts.get(name))
+    put_bp(known, kept_bp(facts.get("bp"), as_of, table))
+    put_glucose(
+        known,
+        kept_glucose(facts.get("fpg"), as_of, table),
+        kept_glucose(facts.get("rbg"), as_of, table),
+    )
+    for name, fields in table["records"].items():
+        put_record(known, name, facts.get(name), fields, as_of)
+    profile = table["bp_target_profiles"][table["bp_target_profile"]]
+    known["bp.target_sbp"], known["bp.target_dbp"] = matching(profile, known)[0]["then"]
+    return known

@@ -1,0 +1,1 @@
+"""Evaluators of rule tables: static/rules/*.json, read by the server and by the phone alike."""

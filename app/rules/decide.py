@@ -1,0 +1,111 @@
+"""Reads rule tables with three-valued logic: true, false, and None for "nobody knows".
+
+Line-for-line twin of static/js/rules/decide.js; both are held to tests/contracts/decide.json.
+
+An expression is a test ``[fact, operator, value]``, a group ``{"all": [...]}`` or ``{"any": [...]}``,
+``{"not": x}`` (unknown stays unknown) or ``{"unless": x}`` (true unless x is known to be true).
+A value is a literal or ``{"fact": name}``. Operators: lt le gt ge (numbers), is (same type, same
+value), in (value is a list), has, has_any (the fact is a list), known (value is true or false).
+A fact that is absent, null or of the wrong type is unknown: never low and never false.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+type_of = {bool: "boolean", int: "number", float: "number", str: "string"}
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equality without coercion: 1 is 1.0 but never true."""
+    return type(a) in type_of and type_of.get(type(a)) == type_of.get(type(b)) and a == b
+
+
+def holds(items: Iterable[Any], wanted: Any) -> bool:
+    return any(same(item, wanted) for item in items)
+
+
+# operator: (type the fact must have, type the value must have, test)
+OPERATORS: dict[str, tuple[str, str, Callable[[Any, Any], bool]]] = {
+    "lt": ("number", "number", lambda a, b: a < b),
+    "le": ("number", "number", lambda a, b: a <= b),
+    "gt": ("number", "number", lambda a, b: a > b),
+    "ge": ("number", "number", lambda a, b: a >= b),
+    "is": ("scalar", "scalar", same),
+    "in": ("scalar", "list", lambda a, b: holds(b, a)),
+    "has": ("list", "scalar", holds),
+    "has_any": ("list", "list", lambda a, b: any(holds(a, item) for item in b)),
+}
+
+
+def is_a(value: Any, kind: str) -> bool:
+    if kind == "list":
+        return isinstance(value, list)
+    return type(value) in type_of if kind == "scalar" else type_of.get(type(value)) == kind
+
+
+def value_of(value: Any, facts: Mapping[str, Any]) -> Any:
+    return facts.get(value["fact"]) if isinstance(value, dict) else value
+
+
+def test(triple: list[Any], facts: Mapping[str, Any]) -> bool | None:
+    name, operator, value = triple
+    fact = facts.get(name)
+    if operator == "known":
+        return bool((fact is not None) == value)
+    fact_kind, value_kind, compare = OPERATORS[operator]
+    wanted = value_of(value, facts)
+    return compare(fact, wanted) if is_a(fact, fact_kind) and is_a(wanted, value_kind) else None
+
+
+def evaluate(expression: Any, facts: Mapping[str, Any]) -> bool | None:
+    """True, False or None (unknown). Raises KeyError for an operator the twins do not have."""
+    if isinstance(expression, list):
+        return test(expression, facts)
+    if "not" in expression:
+        inner = evaluate(expression["not"], facts)
+        return None if inner is None else not inner
+    if "unless" in expression:
+        return evaluate(expression["unless"], facts) is not True
+    stop = "any" in expression
+    answer: bool | None = not stop
+    for part in expression["any" if stop else "all"]:
+        result = evaluate(part, facts)
+        if result is stop:
+            return stop
+        answer = None if result is None else answer
+    return answer
+
+
+def unknowns(expression: Any, facts: Mapping[str, Any]) -> list[str]:
+    """Names of the facts because of which the expression is unknown, in the order they are read."""
+    if evaluate(expression, facts) is not None:
+        return []
+    if isinstance(expression, list):
+        name, operator, value = expression
+        if is_a(facts.get(name), OPERATORS[operator][0]) and isinstance(value, dict):
+            return [str(value["fact"])]
+        return [str(name)]
+    parts = [expression["not"]] if "not" in expression else expression.get("any", expression.get("all"))
+    return list(dict.fromkeys(name for part in parts for name in unknowns(part, facts)))
+
+
+def matching(rows: Iterable[dict[str, Any]], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every row whose condition is known to be true, in table order."""
+    return [row for row in rows if evaluate(row, facts) is True]
+
+
+def decide(table: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """First row that applies: ``{then, row, missing}``.
+
+    A row whose condition is unknown stops the search: then is None and missing names what to ask.
+    No row at all: all three empty.
+    """
+    for row in table["rows"]:
+        result = evaluate(row, facts)
+        if result is not False:
+            return {
+                "then": row["then"] if result else None,
+                "row": row["id"],
+                "missing": unknowns(row, facts),
+            }
+    return {"then": None, "row": None, "missing": []}
