@@ -1,0 +1,56 @@
+# `make` alone lists the targets. PORT=8000 is the port of `make run`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+BIN := .venv/bin
+PORT ?= 8000
+JS := static/js service_worker tests/js
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help setup run test e2e check format db screenshots clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## virtual environment, pinned packages, browser libraries; quick when nothing changed
+	@tools/setup.sh
+
+run: setup ## migrate, fill demo data when empty, start web server and scheduler (PORT=8000)
+	@PORT=$(PORT) $(PY) tools/run.py
+
+test: setup ## everything: SQLite and PostgreSQL, both languages, real browser
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadgroup
+	@$(MAKE) --no-print-directory node-test
+
+e2e: setup ## only the browser tests
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest tests/e2e
+
+check: setup ## ruff, mypy, import-linter, djlint, biome, node --test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy app
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/djlint --check --quiet templates
+	npx --no-install biome ci --colors=off --diagnostic-level=error $(JS)
+	@$(MAKE) --no-print-directory node-test
+
+.PHONY: node-test
+node-test:
+	node --test $$(find tests/js -name '*.test.js' -o -name '*.test.mjs')
+
+format: setup ## put Python, templates and JavaScript into the house format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	-$(BIN)/djlint --reformat --quiet templates
+	npx --no-install biome check --colors=off --write $(JS)
+
+db: setup ## write a migration from the models (NAME="what changes")
+	@test -n "$(NAME)" || { echo 'usage: make db NAME="what changes"'; exit 2; }
+	@SECRET_KEY=$${SECRET_KEY:-only-for-writing-a-migration-0000} $(BIN)/flask --app wsgi db migrate -m "$(NAME)"
+
+screenshots: setup ## pictures of the main screens for the README, from a running demo
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(PY) tools/screenshots.py
+
+clean: ## remove what can be made again; the database in instance/ stays
+	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-results
+	find app tests tools migrations -name __pycache__ -prune -exec rm -rf {} +
