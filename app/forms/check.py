@@ -46,7 +46,8 @@ def check(form: Definition, answers: Any, context: Context | None = None) -> Fin
     for key, field in form.computed.items():
         _computed(key, field, answers, values, broken, found)
     for rule in form.checks:
-        _cross(rule, values, found)
+        if broken.isdisjoint(rule.get("sound", ())):  # a mistyped list is not an empty one
+            _cross(rule, values, found)
     return found
 
 

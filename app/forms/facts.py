@@ -85,10 +85,18 @@ def observations(form: Definition, answers: Any, context: Context | None = None)
     return rows
 
 
-FIGURES = {"fpg": "mmol_l", "rbg": "mmol_l", "pulse": "bpm", "temp": "c", "spo2": "pct", "adl": "score"}
+FIGURES = {
+    "adherence": "code",
+    "fpg": "mmol_l",
+    "rbg": "mmol_l",
+    "pulse": "bpm",
+    "temp": "c",
+    "spo2": "pct",
+    "adl": "score",
+}
 FACTS = frozenset(
     [*READINGS, *PLAIN, *FIGURES]
-    + ["red_flags", "adverse", "adherence", "complication", "falls", "cognition", "depression"]
+    + ["red_flags", "adverse", "complication", "falls", "cognition", "depression"]
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
@@ -27,7 +27,9 @@ class Answer(fields.Field[Any]):
 
 
 class AnswersSchema(Schema):
-    error_messages: ClassVar[dict[str, str]] = {"unknown": "表里没有这一项。", "type": "答案看不懂。"}
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.error_messages |= {"unknown": "表里没有这一项。", "type": "答案看不懂。"}
 
 
 def answers_schema(key: str) -> Schema:
