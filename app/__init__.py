@@ -1,0 +1,62 @@
+"""Nuanxun 暖巡: integrated medical and elderly care at home and in the village."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib import import_module
+
+from flask import Flask
+
+from app import config, errors, extensions, guard
+from app.config import ROOT
+
+# From the ground floor up; each registers its pages, operations and commands in its init_app.
+ROOMS = (
+    "accounts", "sync", "patients", "notices", "observations", "orders", "pwa", "grading", "plans", "visits",
+    "chart", "family", "jobs",
+)  # fmt: skip
+
+
+def create_app(env: Mapping[str, str] | None = None) -> Flask:
+    """The whole application. `env` stands for the process environment.
+
+    Raises config.SettingError when a setting is wrong or missing.
+    """
+    settings = config.read_settings(env)
+    app = Flask("nuanxun", root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app.config.from_mapping(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=config.engine_options(settings.database_url),
+        TLS=settings.tls,
+        SESSION_HOURS=settings.session_hours,
+        SETTINGS=settings,
+        EMERGENCY_PHONE=settings.emergency_phone,
+        DEMO=settings.demo,
+        COMPRESS_MIMETYPES=config.COMPRESSED,
+        COMPRESS_ALGORITHM=["br", "zstd", "gzip"],
+        COMPRESS_BR_LEVEL=5,
+    )
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    extensions.db.init_app(app)
+    extensions.migrate.init_app(app, extensions.db, directory=str(ROOT / "migrations"))
+    extensions.htmx.init_app(app)
+    extensions.compress.init_app(app)
+    errors.init_app(app)
+    guard.init_app(app)
+    for name in ROOMS:
+        try:  # BUILDING
+            room = import_module(f"app.{name}")
+        except ModuleNotFoundError as e:
+            print("room missing", e)
+            continue
+        if hasattr(room, "init_app"): room.init_app(app)
+    try:
+        from app import cli
+        cli.init_app(app)
+    except (ImportError, AttributeError) as e:
+        print("cli missing", e)
+    return app

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask_login import UserMixin
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db
+
+ROLES = {
+    "family": "家属",
+    "village": "村医",
+    "doctor": "家庭医生",
+    "nurse": "护士",
+    "provider": "服务人员",
+    "dispatcher": "调度员",
+    "manager": "镇卫生院管理员",
+    "supervisor": "区卫健局",
+    "admin": "系统管理员",
+}
+CLINICIANS = ("doctor", "nurse", "village")
+
+
+class User(UserMixin, db.Model):
+    """Somebody who signs in. `place_code`, `team_id`, `institution_id` bound what they may see."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    username: Mapped[str] = mapped_column(String(50), unique=True)
+    phone: Mapped[str | None] = mapped_column(String(20), unique=True)
+    name: Mapped[str] = mapped_column(String(50))
+    role: Mapped[str] = mapped_column(String(12))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    place_code: Mapped[str | None] = mapped_column(ForeignKey("places.code"))
+    team_id: Mapped[str | None] = mapped_column(ForeignKey("teams.id"))
+    institution_id: Mapped[str | None] = mapped_column(ForeignKey("institutions.id"))
+    active: Mapped[bool] = mapped_column(default=True)
+    care_mode: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    @property
+    def is_active(self) -> bool:  # Flask-Login asks
+        return self.active
+
+    @property
+    def role_name(self) -> str:
+        return ROLES[self.role]
+
+
+class Device(db.Model):
+    """A browser somebody signed in on. `device_id` is made by the phone; two users may share it."""
+
+    __tablename__ = "devices"
+    __table_args__ = (UniqueConstraint("device_id", "user_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    device_id: Mapped[str] = mapped_column(String(64), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class LoginSession(db.Model):
+    """One sign-in. Only the SHA-256 of the cookie's token is kept."""
+
+    __tablename__ = "login_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    device_id: Mapped[str] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Throttle(db.Model):
+    """How often something was tried in the current window; shared by all workers."""
+
+    __tablename__ = "throttles"
+
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    window_started_at: Mapped[datetime]
+    count: Mapped[int]
+
+
+class AuditLine(db.Model):
+    """Who did what to whom, when. Lines are added, never changed."""
+
+    __tablename__ = "audit_lines"
+    __table_args__ = (Index(None, "patient_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    user_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    role: Mapped[str | None] = mapped_column(String(12))
+    action: Mapped[str] = mapped_column(String(40))
+    object_id: Mapped[str | None] = mapped_column(String(64))
+    patient_id: Mapped[str | None] = mapped_column(String(36))
+    result: Mapped[str] = mapped_column(String(40))
+    request_id: Mapped[str] = mapped_column(String(36))

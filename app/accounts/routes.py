@@ -1,0 +1,113 @@
+"""Sign-in, sign-out and 我."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request
+from flask_login import current_user
+
+from app.accounts import service, sessions
+from app.errors import DomainError
+from app.guard import public
+from app.orgs import service as orgs
+from app.shared.ids import new_id
+from app.shared.page import page
+
+bp = Blueprint("accounts", __name__)
+HOMES = {"family": "/family", "dispatcher": "/desk", "provider": "/orders", "manager": "/patients", "supervisor": "/me", "admin": "/me"}
+
+
+@bp.get("/")
+def home() -> Response:
+    return redirect(HOMES.get(current_user.role, "/today"))  # type: ignore[return-value]
+
+
+@bp.get("/sign-in")
+@public
+def sign_in_page() -> Response:
+    return _sign_in_form()
+
+
+@bp.post("/sign-in")
+@public
+def sign_in() -> Response:
+    form = request.form
+    device_id = form.get("device_id", "").strip()[:64] or new_id()
+    try:
+        _, token = service.sign_in(
+            form.get("username", "")[:50],
+            form.get("password", ""),
+            device_id=device_id,
+            device_name=device_name(),
+            address=request.remote_addr or "",
+        )
+    except DomainError as no:
+        response = _sign_in_form([no.detail], no.status)
+        response.headers.extend(no.headers)
+        return response
+    response = redirect(_safe_next(form.get("next", "")), 303)
+    sessions.give_cookie(response, token)  # type: ignore[arg-type]
+    return response  # type: ignore[return-value]
+
+
+@bp.post("/sign-out")
+def sign_out() -> Response:
+    service.sign_out(g.get("login_session"))
+    response = redirect("/sign-in", 303)
+    sessions.take_cookie(response)  # type: ignore[arg-type]
+    return response  # type: ignore[return-value]
+
+
+@bp.get("/me")
+def me() -> Response:
+    return page("accounts/me.html", **me_context())
+
+
+def me_context() -> dict[str, object]:
+    place = orgs.place(current_user.place_code) if current_user.place_code else None
+    return {
+        "tab": "me",
+        "place": place,
+        "team": orgs.team(current_user.team_id),
+        "institution": orgs.institution(current_user.institution_id),
+        "devices": service.devices_of(current_user),
+        "this_device": g.login_session.device_id if g.get("login_session") else "",
+    }
+
+
+@bp.post("/me/care-mode")
+def care_mode() -> Response:
+    service.set_care_mode(current_user, request.form.get("on") == "1")
+    return redirect("/me", 303)  # type: ignore[return-value]
+
+
+@bp.post("/devices/<device_id>/revoke")
+def revoke_device(device_id: str) -> Response:
+    service.revoke_device(current_user, device_id)
+    return redirect("/me", 303)  # type: ignore[return-value]
+
+
+def device_name() -> str:
+    """A name a person recognises, from the browser's own words."""
+    agent = request.headers.get("User-Agent", "")
+    kinds = (("MicroMessenger", "微信"), ("Android", "安卓手机"), ("iPhone", "iPhone"), ("iPad", "iPad"))
+    return next((name for mark, name in kinds if mark in agent), "电脑")
+
+
+def _sign_in_form(errors: list[str] | None = None, status: int = 200) -> Response:
+    html = render_template(
+        "accounts/sign_in.html",
+        errors=errors or [],
+        next=_safe_next(request.values.get("next", "")),
+        username=request.form.get("username", ""),
+        tab=None,
+    )
+    return make_response(html, status)
+
+
+def _safe_next(target: str) -> str:
+    """Only a path of our own: `next` travels in a link that anybody can write."""
+    parts = urlsplit(target)
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    return target if own and "\\" not in target and target.isprintable() else "/"

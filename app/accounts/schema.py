@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from app.shared.strictjson import storable
+
+WORDS = {"required": "必填", "null": "不能为空", "invalid": "应为文字"}
+
+
+class LoginSchema(Schema):
+    """POST /api/auth/login (SYNC §2)."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}  # noqa: RUF012
+
+    username = fields.String(required=True, validate=validate.Length(1, 50, error="请填写账号"), error_messages=WORDS)
+    password = fields.String(required=True, validate=validate.Length(1, 256, error="请填写密码"), error_messages=WORDS)
+    device_id = fields.String(
+        required=True, validate=validate.Length(1, 64, error="设备编号长度应为 1 到 64"), error_messages=WORDS
+    )
+    device_name = fields.String(
+        load_default="", validate=validate.Length(max=100, error="设备名称过长"), error_messages=WORDS
+    )
+    otp = fields.String(validate=validate.Length(max=10, error="验证码过长"), error_messages=WORDS)
+
+    @validates_schema
+    def _text(self, data: dict[str, str], **_: object) -> None:
+        for name, value in data.items():
+            if not storable(value):
+                raise ValidationError("含有无法识别的字符", name)

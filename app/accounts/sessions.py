@@ -1,0 +1,73 @@
+"""The session cookie, and how Flask-Login learns from it who is asking."""
+
+from __future__ import annotations
+
+from flask import Flask, Request, Response, current_app, g, request
+
+from app.accounts import audit, service
+from app.accounts.models import LoginSession, User
+from app.errors import DomainError
+from app.extensions import db, login_manager, writing
+
+
+def init_app(app: Flask) -> None:
+    login_manager.init_app(app)
+    login_manager.session_protection = None  # we keep no Flask session to protect
+    login_manager.request_loader(_load)
+    app.before_request(_note_contact)
+    app.after_request(audit.write_reads)
+
+
+def cookie_name() -> str:
+    return "__Host-session" if current_app.config["TLS"] else "session"
+
+
+def _load(asking: Request) -> User | None:
+    token = asking.cookies.get(cookie_name())
+    if not token:
+        return None
+    try:
+        found = service.resolve(token)
+    except DomainError as refusal:
+        g.session_refusal = refusal
+        return None
+    if found is None:
+        return None
+    user, g.login_session = found
+    return user
+
+
+def _note_contact() -> None:
+    """Keep last_seen_at fresh. On a GET this is a short write of its own, at most once a minute."""
+    session: LoginSession | None = g.get("login_session")
+    if session is None or request.endpoint == "static":
+        return
+    if request.method != "GET":
+        service.seen(session)
+    elif service.is_stale(session):
+        token_hash = session.token_hash
+        db.session.rollback()
+        token = writing.set(True)
+        try:
+            service.seen(db.session.get_one(LoginSession, token_hash))
+            db.session.commit()
+        finally:
+            writing.reset(token)
+
+
+def give_cookie(response: Response, token: str) -> None:
+    response.set_cookie(
+        cookie_name(),
+        token,
+        max_age=current_app.config["SESSION_HOURS"] * 3600,
+        secure=current_app.config["TLS"],
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def take_cookie(response: Response) -> None:
+    response.delete_cookie(
+        cookie_name(), path="/", secure=current_app.config["TLS"], httponly=True, samesite="Lax"
+    )

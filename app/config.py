@@ -1,0 +1,114 @@
+"""Every setting of the server, read from the environment in this one place.
+
+A wrong or missing setting raises `SettingError`, whose text is the one line an operator needs.
+What each means to an operator: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE_SCHEMES = ("sqlite:///", "postgresql+psycopg://", "postgresql://", "postgres://")
+SMS_SENDERS = ("console", "twilio")
+
+
+class SettingError(Exception):
+    """A setting is wrong or missing; the message names it and says what is wanted."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    secret_key: str
+    database_url: str
+    tls: bool
+    sms_sender: str
+    twilio_account_sid: str
+    twilio_auth_token: str
+    twilio_from: str
+    twilio_base_url: str
+    emergency_phone: str
+    session_hours: int
+    demo: bool
+
+
+def read_settings(env: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `env` (the process environment by default).
+
+    Raises SettingError naming the first wrong or missing one.
+    """
+    env = os.environ if env is None else env
+    sms_sender = _choice(env, "SMS_SENDER", SMS_SENDERS, "console")
+    if sms_sender == "twilio":
+        for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"):
+            if not env.get(name):
+                raise SettingError(f"{name} is missing: SMS_SENDER=twilio needs it")
+    return Settings(
+        secret_key=_secret(env),
+        database_url=_database_url(env),
+        tls=_flag(env, "TLS", False),
+        sms_sender=sms_sender,
+        twilio_account_sid=env.get("TWILIO_ACCOUNT_SID", ""),
+        twilio_auth_token=env.get("TWILIO_AUTH_TOKEN", ""),
+        twilio_from=env.get("TWILIO_FROM", ""),
+        twilio_base_url=env.get("TWILIO_BASE_URL", ""),
+        emergency_phone=env.get("EMERGENCY_PHONE", "120"),
+        session_hours=_number(env, "SESSION_HOURS", 168, low=1, high=720),
+        demo=_flag(env, "DEMO", False),
+    )
+
+
+def _secret(env: Mapping[str, str]) -> str:
+    secret = env.get("SECRET_KEY", "")
+    if not secret:
+        raise SettingError("SECRET_KEY is missing: set it to at least 32 random characters")
+    if len(secret) < 32:
+        raise SettingError(f"SECRET_KEY is too short: {len(secret)} characters, at least 32 are needed")
+    return secret
+
+
+def _database_url(env: Mapping[str, str]) -> str:
+    url = env.get("DATABASE_URL") or f"sqlite:///{ROOT / 'instance' / 'nuanxun.db'}"
+    if not url.startswith(DATABASE_SCHEMES):
+        raise SettingError("DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url[len(short) :]
+    return url
+
+
+def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = env.get(name, default)
+    if value not in allowed:
+        raise SettingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:
+    value = env.get(name, "1" if default else "0").lower()
+    if value not in ("0", "1", "true", "false", "yes", "no"):
+        raise SettingError(f"{name} must be 0 or 1, not {value!r}")
+    return value in ("1", "true", "yes")
+
+
+def _number(env: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise SettingError(f"{name} must be a whole number from {low} to {high}, not {text!r}")
+    return int(text)
+
+
+COMPRESSED = [
+    "text/html", "text/css", "text/javascript", "application/javascript", "application/json",
+    "application/x-ndjson", "application/problem+json", "application/manifest+json", "image/svg+xml",
+]  # fmt: skip
+
+
+def engine_options(url: str) -> dict[str, object]:
+    """Connection pool settings for the database at `url`."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 5, "check_same_thread": False}}
+    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_recycle": 1800}

@@ -1,0 +1,65 @@
+"""The Flask extensions, made once and bound to the app in create_app()."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextvars import ContextVar
+from datetime import datetime
+
+from flask_compress import Compress
+from flask_htmx import HTMX
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.orm import DeclarativeBase, registry
+
+from app.shared.columns import JsonText, UtcDateTime
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLITE_BUSY_MS = 5000
+
+
+class Base(DeclarativeBase):
+    """`Mapped[datetime]` is a UTC moment, `Mapped[dict]`/`Mapped[list]` JSON text, on both databases."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    registry = registry(
+        metadata=metadata, type_annotation_map={datetime: UtcDateTime, dict: JsonText, list: JsonText}
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate(render_as_batch=True)
+login_manager = LoginManager()
+htmx = HTMX()
+compress = Compress()
+
+# True while the current request or job means to write: SQLite then takes the write lock at BEGIN,
+# so that two writers queue (busy_timeout) instead of failing half-way with SQLITE_BUSY.
+writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+
+@event.listens_for(Engine, "connect")
+def _sqlite_pragmas(connection, _record):
+    if isinstance(connection, sqlite3.Connection):
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            pass  # another process holds the file, or it is read-only; WAL is kept in the file once set
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection):
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing.get() else "BEGIN")

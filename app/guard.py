@@ -1,0 +1,126 @@
+"""The doors: shut unless opened, same origin only, and the headers every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flask import Flask, Response, current_app, g, redirect, request
+from flask_login import current_user
+
+from app.errors import DomainError, Forbidden, respond, wants_json
+from app.extensions import writing
+from app.shared.ids import new_id
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; font-src 'self'; form-action 'self'; "
+    "base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(), microphone=(), payment=()",
+    "X-Frame-Options": "DENY",
+}
+
+
+def public(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Open this view to people who have not signed in. tests/app/test_doors.py lists them all."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def roles(*allowed: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Open this view to these roles only; the others get 403."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if current_user.role not in allowed:
+                raise Forbidden()
+            return view(*args, **kwargs)
+
+        guarded.allowed_roles = allowed  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(_open_request)
+    app.before_request(_same_origin)
+    app.before_request(_signed_in)
+    app.after_request(_headers)
+    app.teardown_request(_close_request)
+
+
+def _open_request() -> None:
+    g.request_id = new_id()
+    if request.method not in SAFE_METHODS:
+        g.writing_token = writing.set(True)
+
+
+def _close_request(_error: BaseException | None) -> None:
+    token = g.pop("writing_token", None)
+    if token is not None:
+        writing.reset(token)
+
+
+def _same_origin() -> None:
+    """Unsafe methods must come from our own pages.
+
+    No token: a page kept on a phone for a week would carry a stale one. Browsers too old for
+    Sec-Fetch-Site send Origin; a client that sends neither is not a browser and carries no ambient cookie
+    a stranger could misuse, but must then speak JSON, which a foreign form cannot.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        allowed = site in ("same-origin", "none")
+    elif origin is not None:
+        allowed = urlsplit(origin).netloc == request.host
+    else:
+        allowed = request.mimetype == "application/json" or not request.content_length
+    if not allowed:
+        raise Forbidden("请求不是从本系统的页面发出的。", code="cross_origin")
+
+
+def _signed_in() -> Response | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static" or getattr(view, "is_public", False):
+        return None
+    if current_user.is_authenticated:
+        return None
+    if (refusal := g.get("session_refusal")) is not None:
+        raise DomainError(refusal.detail, code=refusal.code, status=401, headers=refusal.headers)
+    if wants_json() or request.headers.get("HX-Request") or request.headers.get("X-Sync"):
+        headers = {"HX-Redirect": "/sign-in"} if request.headers.get("HX-Request") else {}
+        return respond(401, headers=headers)
+    if request.method in SAFE_METHODS:
+        return redirect(f"/sign-in?next={quote(request.full_path.rstrip('?'))}")  # type: ignore[return-value]
+    return respond(401)
+
+
+def _headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    if current_app.config["TLS"]:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if request.endpoint not in ("static", None) and "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    if current_user.is_authenticated and response.mimetype == "text/html" and response.status_code == 200:
+        # The mark by which a worker knows our page from a captive portal's, and whose page it is.
+        response.headers["X-Page-User"] = current_user.id
+    return response
+
+

@@ -1,0 +1,1 @@
+"""Places (county, town, village), institutions and family-doctor teams."""

@@ -1,0 +1,46 @@
+"""Questions about the organisation tree."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.orgs.models import Institution, Place, Team, TeamVillage
+
+
+def place(code: str) -> Place | None:
+    return db.session.get(Place, code)
+
+
+def village(code: str) -> Place | None:
+    """The village of this code; None for an unknown code or a place that is no village."""
+    found = db.session.get(Place, code)
+    return found if found is not None and found.level == "village" else None
+
+
+def villages_of(code: str) -> list[Place]:
+    """The villages below a town or county (or the village itself), by code."""
+    statement = (
+        select(Place).where(Place.level == "village", Place.code.startswith(code)).order_by(Place.code)
+    )
+    return list(db.session.scalars(statement))
+
+
+def names(codes: set[str]) -> dict[str, str]:
+    """Place code -> name, for all of `codes` in one query."""
+    if not codes:
+        return {}
+    return dict(db.session.execute(select(Place.code, Place.name).where(Place.code.in_(codes))).tuples())
+
+
+def team(team_id: str | None) -> Team | None:
+    return None if team_id is None else db.session.get(Team, team_id)
+
+
+def team_of_village(code: str) -> str | None:
+    """Id of the team that looks after the village."""
+    return db.session.scalar(select(TeamVillage.team_id).where(TeamVillage.village_code == code))
+
+
+def institution(institution_id: str | None) -> Institution | None:
+    return None if institution_id is None else db.session.get(Institution, institution_id)

@@ -1,0 +1,3 @@
+import click
+
+commands = click.Group("patients")

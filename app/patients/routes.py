@@ -1,0 +1,91 @@
+"""Registering a patient and changing contact data, as pages. The patient page itself is app/chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request
+from flask_login import current_user
+
+from app.errors import DomainError
+from app.guard import roles
+from app.orgs import service as orgs
+from app.patients import scope
+from app.patients.schema import CONDITIONS, RELATIONS
+from app.shared.page import page
+from app.sync import service as sync
+
+bp = Blueprint("patients", __name__)
+STAFF = ("doctor", "nurse", "village")
+OPTIONAL = ("address", "contact_name", "contact_phone", "contact_relation")
+
+
+@bp.get("/patients/new")
+@roles(*STAFF)
+def new() -> Response:
+    return _form_page({}, [])
+
+
+@bp.post("/patients")
+@roles(*STAFF)
+def create() -> Response:
+    payload = _payload(("name", "id_card", "phone", "village_id"))
+    try:
+        result = sync.submit(current_user, "patient.create", payload)
+    except DomainError as no:
+        return _form_page(request.form.to_dict() | {"conditions": request.form.getlist("conditions")}, no.errors, no.status)
+    return redirect(f"/patients/{result['entity_id']}", 303)  # type: ignore[return-value]
+
+
+@bp.get("/patients/<patient_id>/edit")
+@roles(*STAFF)
+def edit(patient_id: str) -> Response:
+    patient = scope.get(current_user, patient_id, "edit")
+    values = {name: getattr(patient, name) or "" for name in (*OPTIONAL, "phone")}
+    values |= {"conditions": patient.conditions or [], "conditions_known": patient.conditions is not None}
+    values["lives_alone"] = {True: "1", False: "0", None: ""}[patient.lives_alone]
+    return _form_page(values, [], patient=patient)
+
+
+@bp.post("/patients/<patient_id>")
+@roles(*STAFF)
+def update(patient_id: str) -> Response:
+    patient = scope.get(current_user, patient_id, "edit")
+    payload = {"patient_id": patient_id, **_payload(("phone",))}
+    base = request.form.get("base_revision", "")
+    try:
+        revision = int(base) if base.isascii() and base.isdigit() and len(base) < 10 else patient.revision
+        sync.submit(current_user, "patient.update", payload, base_revision=max(1, revision))
+    except DomainError as no:
+        patient = scope.get(current_user, patient_id, "edit")
+        values = request.form.to_dict() | {"conditions": request.form.getlist("conditions")}
+        return _form_page(values, no.errors or [{"pointer": "", "code": no.code, "message": no.detail}], no.status, patient=patient)
+    return redirect(f"/patients/{patient_id}", 303)  # type: ignore[return-value]
+
+
+def _payload(required: tuple[str, ...]) -> dict[str, Any]:
+    form = request.form
+    payload: dict[str, Any] = {name: form.get(name, "") for name in required}
+    payload |= {name: form[name] for name in OPTIONAL if form.get(name)}
+    if form.get("lives_alone") in ("0", "1"):
+        payload["lives_alone"] = form["lives_alone"] == "1"
+    chosen = form.getlist("conditions")
+    if chosen:
+        payload["conditions"] = [code for code in chosen if code != "none"]
+    return payload
+
+
+def _form_page(values: dict[str, Any], errors: list[Any], status: int = 200, patient: Any = None) -> Response:
+    by_field = {e["pointer"].strip("/").split("/")[0]: e["message"] for e in errors}
+    villages = [v for v in orgs.villages_of((current_user.place_code or "")[:9]) if scope.may_place(current_user, v.code)]
+    return page(
+        "patients/form.html",
+        status=status,
+        tab="patients",
+        values=values,
+        errors=by_field,
+        patient=patient,
+        villages=villages,
+        conditions=CONDITIONS,
+        relations=RELATIONS,
+    )

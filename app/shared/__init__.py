@@ -1,0 +1,1 @@
+"""Small things any room may use; imports no room."""

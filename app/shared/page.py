@@ -1,0 +1,27 @@
+"""The one place that asks whether a request is an htmx swap."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template
+from jinja2_fragments.flask import render_block
+
+from app.extensions import htmx
+
+
+def page(template: str, *, block: str | None = None, status: int = 200, rev: str = "", **context) -> Response:
+    """The whole page for a browser; only `block` of it for an htmx swap that asked for a part.
+
+    `rev` names the version of a page that phones keep (see app/pwa); it travels in X-Page-Rev.
+    A boosted link and the service worker always get the whole page: one URL, one representation.
+    """
+    partial = block and htmx and not (htmx.boosted or htmx.history_restore_request)
+    if partial:
+        html = render_block(template, block, **context)
+    else:
+        html = render_template(template, page_rev=rev, **context)
+    response = make_response(html, status)
+    if block:
+        response.vary.add("HX-Request")
+    if rev:
+        response.headers["X-Page-Rev"] = rev
+    return response

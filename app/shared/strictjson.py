@@ -1,0 +1,111 @@
+"""JSON as strictly as a medical record needs it.
+
+`json.loads` of the standard library accepts NaN, duplicate keys, lone surrogates and 400-digit integers.
+Here the text is parsed once, every such fault is kept with its place, and the caller decides what a fault
+inside one operation means for that operation alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+MAX_INTEGER = 2**53
+MAX_DEPTH = 16
+
+
+class NotJson(ValueError):
+    """The body is not JSON at all, or nested beyond any use."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something in a JSON value that is refused; parsed in place of the value it spoils."""
+
+    code: str
+
+
+class _Duplicated(dict):
+    """An object whose text named a key twice."""
+
+
+MESSAGES = {
+    "duplicate_key": "字段名重复",
+    "not_a_number": "不是有效的数字",
+    "number_too_large": "数字过大",
+    "bad_text": "含有无法识别的字符",
+    "too_deep": "层级过深",
+}
+
+
+def loads(raw: bytes) -> Any:
+    """The value of UTF-8 JSON text, with `Fault`s in place of what may not be. Raises NotJson."""
+    try:
+        return json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=lambda _: Fault("not_a_number"),
+            parse_int=_integer,
+            parse_float=_float,
+        )
+    except (ValueError, RecursionError) as error:
+        raise NotJson("请求内容不是有效的 JSON") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    return value if len(value) == len(pairs) else _Duplicated(value)
+
+
+def _integer(text: str) -> int | Fault:
+    if len(text) > 20:
+        return Fault("number_too_large")
+    value = int(text)
+    return value if abs(value) <= MAX_INTEGER else Fault("number_too_large")
+
+
+def _float(text: str) -> float | Fault:
+    value = float(text)
+    return value if abs(value) <= 1e308 else Fault("number_too_large")
+
+
+def faults(value: Any, pointer: str = "", depth: int = 1) -> Iterator[dict[str, str]]:
+    """Every fault inside `value` as {pointer, code, message}; nothing when it may be stored."""
+    if isinstance(value, Fault):
+        yield fault_at(pointer, value.code)
+    elif isinstance(value, str):
+        if not storable(value):
+            yield fault_at(pointer, "bad_text")
+    elif isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            yield fault_at(pointer, "too_deep")
+            return
+        if isinstance(value, _Duplicated):
+            yield fault_at(pointer, "duplicate_key")
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            if isinstance(key, str) and not storable(key):
+                yield fault_at(pointer, "bad_text")
+                continue
+            yield from faults(item, f"{pointer}/{escape(key)}", depth + 1)
+
+
+def fault_at(pointer: str, code: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "message": MESSAGES[code]}
+
+
+def escape(key: object) -> str:
+    """One step of a JSON pointer (RFC 6901)."""
+    return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def storable(text: str) -> bool:
+    """No U+0000 and no lone surrogate: PostgreSQL stores neither, UTF-8 has no word for the second."""
+    return "\x00" not in text and not any(0xD800 <= ord(ch) <= 0xDFFF for ch in text)
+
+
+def canonical(value: Any) -> str:
+    """Sorted keys, no spaces: two operations are the same when this text is (SYNC rule 3.4)."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

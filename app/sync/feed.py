@@ -1,0 +1,158 @@
+"""The feed: the commit-ordered list of all revisions.
+
+PostgreSQL sequences are not commit-ordered: a reader can pass a number whose transaction commits later,
+and never see it. So numbers come from one row whose lock is held until commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import delete, func, select, update
+
+from app.accounts.models import User
+from app.extensions import db
+from app.shared import secretbox
+from app.shared.ids import new_id
+from app.sync.models import Departure, FeedHead, Revision, Touch
+
+HEAD = 1
+
+
+def lock() -> None:
+    """Wait until this transaction alone may hand out feed numbers. Released by commit or rollback."""
+    take(0)
+
+
+def take(count: int = 1) -> int:
+    """The last of `count` fresh feed numbers."""
+    statement = (
+        update(FeedHead).where(FeedHead.id == HEAD).values(seq=FeedHead.seq + count).returning(FeedHead.seq)
+    )
+    seq = db.session.scalar(statement.execution_options(synchronize_session=False))
+    if seq is None:
+        start()
+        return take(count)
+    return seq
+
+
+def start() -> None:
+    """Make the head row; done by migration, and again by whoever empties the database."""
+    db.session.add(FeedHead(id=HEAD, seq=0, epoch=new_id()))
+    db.session.flush()
+
+
+def position() -> int:
+    """The newest feed number this transaction can see."""
+    return db.session.scalar(select(FeedHead.seq).where(FeedHead.id == HEAD)) or 0
+
+
+def epoch() -> str:
+    """Changes when the server was restored from a backup: clients then pull from the beginning."""
+    return db.session.scalar(select(FeedHead.epoch).where(FeedHead.id == HEAD)) or ""
+
+
+def touch(*patient_ids: str) -> int:
+    """Note that what pages show about these patients changed. Returns the feed number of the change."""
+    seq = take()
+    _touch(patient_ids, seq)
+    return seq
+
+
+def _touch(patient_ids: Sequence[str], seq: int) -> None:
+    for patient_id in patient_ids:
+        known = db.session.get(Touch, patient_id)
+        if known is None:
+            db.session.add(Touch(patient_id=patient_id, seq=seq))
+        else:
+            known.seq = seq
+
+
+def touched(patient_ids: Iterable[str]) -> dict[str, int]:
+    """Patient id -> newest feed number that concerns them (absent: never touched)."""
+    wanted = list(patient_ids)
+    statement = select(Touch.patient_id, Touch.seq).where(Touch.patient_id.in_(wanted))
+    return dict(db.session.execute(statement).tuples()) if wanted else {}
+
+
+def append(revision: Revision) -> int:
+    """Give `revision` the next feed number, store it, and touch its patient."""
+    revision.seq = take()
+    db.session.add(revision)
+    _touch([revision.patient_id], revision.seq)
+    return revision.seq
+
+
+def resend(patient_id: str) -> None:
+    """A patient entered somebody's scope: all their revisions get fresh numbers, in the old order.
+
+    Who already had them gets them twice, which is harmless (id + revision); who is new gets them at all.
+    """
+    op_ids = list(
+        db.session.scalars(
+            select(Revision.op_id).where(Revision.patient_id == patient_id).order_by(Revision.seq)
+        )
+    )
+    last = take(len(op_ids) + 1)
+    for place, op_id in enumerate(op_ids):
+        seq = last - len(op_ids) + place
+        db.session.execute(update(Revision).where(Revision.op_id == op_id).values(seq=seq))
+    _touch([patient_id], last)
+
+
+def depart(patient_id: str, audiences: Iterable[str]) -> None:
+    """The patient left these audiences; whoever belongs to one and sees them no more deletes them."""
+    seq = take()
+    for audience in audiences:
+        db.session.add(Departure(seq=seq, audience=audience, patient_id=patient_id))
+    _touch([patient_id], seq)
+
+
+def audiences_of(user: User) -> list[str]:
+    found = [f"user:{user.id}"]
+    if user.team_id:
+        found.append(f"team:{user.team_id}")
+    if user.place_code:
+        found += [f"village:{user.place_code}", f"town:{user.place_code}"]
+    return found
+
+
+def departures(user: User, since: int, until: int | None = None) -> set[str]:
+    """Patients that left an audience of `user` after feed number `since`. They may have come back."""
+    statement = select(Departure.patient_id).where(
+        Departure.audience.in_(audiences_of(user)), Departure.seq > since
+    )
+    if until is not None:
+        statement = statement.where(Departure.seq <= until)
+    return set(db.session.scalars(statement))
+
+
+def history(entity_id: str) -> list[Revision]:
+    """All revisions of a record, oldest first."""
+    return list(
+        db.session.scalars(
+            select(Revision).where(Revision.entity_id == entity_id).order_by(Revision.revision)
+        )
+    )
+
+
+def newest_revision(entity_id: str) -> int:
+    """The highest revision number of a record; 0 when there is none."""
+    return db.session.scalar(
+        select(func.max(Revision.revision)).where(Revision.entity_id == entity_id)
+    ) or 0  # fmt: skip
+
+
+def seal_payload(text: str, sealed: bool) -> str:
+    return secretbox.seal(text) if sealed else text
+
+
+def open_payload(stored: str) -> str:
+    return secretbox.unseal(stored) if stored.startswith(secretbox.PREFIX) else stored
+
+
+def forget_all() -> None:
+    """Empty the feed (demo reset): a new epoch tells every client to begin again."""
+    for model in (Revision, Touch, Departure, FeedHead):
+        db.session.execute(delete(model))
+    start()

@@ -1,0 +1,154 @@
+"""The published contract, generated from the very schemas that check requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema, fields
+
+from app.shared.ids import OP_ID
+from app.sync import schema
+from app.sync.registry import entities, kinds
+
+
+class LoginSchema(Schema):
+    username = fields.String(required=True)
+    password = fields.String(required=True)
+    device_id = fields.String(required=True)
+    device_name = fields.String()
+    otp = fields.String()
+
+
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1 of every /api path."""
+    spec = APISpec(
+        title="暖巡 同步接口",
+        version="1.0",
+        openapi_version="3.1.0",
+        info={"description": "家医随访与点单服务的同步接口。一条操作一次事务；重复发送无害。"},
+        plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
+    )
+    spec.components.security_scheme("session", {"type": "apiKey", "in": "cookie", "name": "__Host-session"})
+    spec.components.schema("Op", schema=schema.OpSchema)
+    for kind in kinds.values():
+        spec.components.schema(_payload_name(kind.name), schema=kind.schema)
+    spec.components.schema("Problem", schema=schema.ProblemSchema)
+    for path, operations in _paths().items():
+        spec.path(path=path, operations=operations)
+    shown = spec.to_dict()
+    shown["security"] = [{"session": []}]
+    _mend_op(shown["components"]["schemas"])
+    return shown
+
+
+def _name(found: Any) -> str:
+    cls = found if isinstance(found, type) else type(found)
+    return cls.__name__.removesuffix("Schema")
+
+
+def _payload_name(kind: str) -> str:
+    return "".join(part.capitalize() for part in kind.split(".")) + "Payload"
+
+
+def _mend_op(schemas: dict[str, Any]) -> None:
+    """What marshmallow fields cannot say of themselves: the kinds known, and each kind's payload."""
+    op = schemas["Op"]["properties"]
+    op["op_id"]["pattern"] = f"^{OP_ID.pattern}$"
+    op["recorded_at"]["format"] = "date-time"
+    op["kind"] = {"type": "string", "enum": list(kinds)}
+    op["payload"] = {"anyOf": [{"$ref": f"#/components/schemas/{_payload_name(k)}"} for k in kinds]}
+    batch = schemas.get("Push", {}).get("properties", {})
+    if batch:
+        batch["ops"] = {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": schema.MAX_OPS,
+            "items": {"$ref": "#/components/schemas/Op"},
+        }
+
+
+def _paths() -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = {
+        "/api/auth/login": {
+            "post": {
+                "summary": "登录",
+                "security": [],
+                "requestBody": _body(LoginSchema),
+                "responses": _answers("200", "已登录"),
+            }
+        },
+        "/api/auth/logout": {"post": {"summary": "退出", "responses": _answers("204", "已退出")}},
+        "/api/auth/me": {"get": {"summary": "当前登录", "responses": _answers("200", "当前登录")}},
+        "/api/sync/push": {
+            "post": {
+                "summary": "上传操作",
+                "requestBody": _body(schema.PushSchema),
+                "responses": _answers("200", "逐条结果", schema.PushAnswerSchema),
+            }
+        },
+        "/api/sync/pull": {
+            "get": {
+                "summary": "取得变更",
+                "parameters": [
+                    {"in": "query", "name": "cursor", "schema": {"type": "string", "maxLength": 200}},
+                    {
+                        "in": "query",
+                        "name": "limit",
+                        "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 200},
+                    },
+                ],
+                "responses": _answers("200", "变更", schema.PullAnswerSchema),
+            }
+        },
+        "/api/pack": {
+            "get": {
+                "summary": "离线随访包（NDJSON）",
+                "parameters": [{"in": "query", "name": "cursor", "schema": {"type": "string"}}],
+                "responses": {
+                    "200": {"description": "页面流", "content": {"application/x-ndjson": {}}},
+                    "default": _problem(),
+                },
+            }
+        },
+        "/api/devices/{id}/revoke": {
+            "post": {
+                "summary": "停用丢失的手机",
+                "parameters": [_id()],
+                "responses": _answers("204", "已停用"),
+            }
+        },
+    }
+    for entity in entities:
+        revision = {"in": "query", "name": "revision", "schema": {"type": "integer", "minimum": 1}}
+        paths[f"/api/{entity}s/{{id}}"] = {
+            "get": {
+                "summary": "最新版本",
+                "parameters": [_id(), revision],
+                "responses": _answers("200", "记录", schema.ChangeSchema),
+            }
+        }
+    return paths
+
+
+def _id() -> dict[str, Any]:
+    return {"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}
+
+
+def _body(of: type[Schema]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": of}}}
+
+
+def _answers(status: str, description: str, of: type[Schema] | None = None) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": description}
+    if of is not None:
+        answer["content"] = {"application/json": {"schema": of}}
+    return {status: answer, "default": _problem()}
+
+
+def _problem() -> dict[str, Any]:
+    return {
+        "description": "没有完成",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

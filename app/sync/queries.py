@@ -1,0 +1,123 @@
+"""Reading the feed within somebody's scope."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, or_, select
+
+from app.accounts.models import User
+from app.errors import DomainError, NotFound
+from app.extensions import db
+from app.shared import clock
+from app.sync import feed
+from app.sync.models import Revision
+from app.sync.registry import entities
+
+
+def change(user: User, revision: Revision) -> dict[str, Any]:
+    """A revision as SYNC §5 shows it to `user`."""
+    shown: dict[str, Any] = {
+        "id": revision.entity_id,
+        "revision": revision.revision,
+        "kind": revision.kind,
+        "op_id": revision.op_id,
+        "author_id": revision.author_id,
+        "recorded_at": revision.recorded_at,
+        "received_at": clock.local(revision.received_at).isoformat(timespec="milliseconds"),
+        "payload": json.loads(feed.open_payload(revision.payload)),
+    }
+    if revision.state is not None:
+        shown["state"] = revision.state
+    if abs(revision.skew_s) > 300:
+        shown["skew_s"] = revision.skew_s
+    return entities[revision.entity_kind].show(user, shown)
+
+
+def record(user: User, entity: str, entity_id: str, number: int | None = None) -> dict[str, Any]:
+    """The newest (or the numbered) revision of a record. Raises NotFound when absent or out of scope."""
+    kind = entities[entity]
+    statement = (
+        select(Revision)
+        .where(Revision.entity_id == entity_id, Revision.entity_kind == entity, kind.in_scope(user))
+        .order_by(Revision.revision.desc())
+        .limit(1)
+    )
+    if number is not None:
+        statement = statement.where(Revision.revision == number)
+    revision = db.session.scalar(statement)
+    if revision is None:
+        raise NotFound()
+    shown = change(user, revision)
+    if (now := kind.record(user, entity_id)) is not None:
+        shown["record"] = now
+    return shown
+
+
+def in_scope(user: User) -> ColumnElement[bool]:
+    parts = [and_(Revision.entity_kind == e.name, e.in_scope(user)) for e in entities.values()]
+    return or_(false(), *parts)
+
+
+def pull(user: User, cursor: str, limit: int) -> dict[str, Any]:
+    """What changed for `user` since `cursor`; at least once, in feed order.
+
+    Raises DomainError 410 `cursor_unknown` for a cursor that is not ours, or from before a restore.
+    """
+    since = read_cursor(user, cursor)
+    until = feed.position()
+    statement = (
+        select(Revision)
+        .where(Revision.seq > since, Revision.seq <= until, in_scope(user))
+        .order_by(Revision.seq)
+        .limit(limit + 1)
+    )
+    found = list(db.session.scalars(statement))
+    more = len(found) > limit
+    found = found[:limit]
+    reached = found[-1].seq if more else until
+    return {
+        "changes": [change(user, r) for r in found],
+        "removed": [{"id": i} for i in removed(user, since, reached)] if since else [],
+        "cursor": write_cursor(user, reached),
+        "more": more,
+        "epoch": feed.epoch(),
+        "server_time": clock.local(clock.now()).isoformat(timespec="milliseconds"),
+    }
+
+
+def removed(user: User, since: int, until: int) -> list[str]:
+    """Records (patients, visits, orders) that `user` had and may see no longer."""
+    gone = feed.departures(user, since, until)
+    if not gone:
+        return []
+    about_gone = Revision.patient_id.in_(gone)
+    still = select(Revision.entity_id).where(about_gone, in_scope(user))
+    statement = select(Revision.entity_id).where(about_gone, Revision.entity_id.not_in(still)).distinct()
+    return sorted(db.session.scalars(statement))
+
+
+def read_cursor(user: User, cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        seq, owner, epoch = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+    except (ValueError, TypeError):
+        raise unknown_cursor() from None
+    known = isinstance(seq, int) and owner == user.id and epoch == feed.epoch()
+    if not known or not 0 <= seq <= feed.position():
+        raise unknown_cursor()
+    return int(seq)
+
+
+def write_cursor(user: User, seq: int) -> str:
+    text = json.dumps([seq, user.id, feed.epoch()], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode("ascii")
+
+
+def unknown_cursor() -> DomainError:
+    return DomainError("同步位置已失效，请从头下载。", code="cursor_unknown", status=410)
+
+

@@ -1,0 +1,105 @@
+"""What rooms tell sync at start-up: the kinds of operation they take, and who may see their records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from marshmallow import Schema
+from sqlalchemy import ColumnElement
+
+from app.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Op:
+    """One thing a person did, parsed and shaped; `payload` has passed the kind's schema unchanged."""
+
+    op_id: str
+    device_id: str
+    author: User
+    kind: str
+    recorded_at: datetime
+    received_at: datetime
+    skew: timedelta  # server clock minus phone clock
+    payload: dict[str, Any]
+    base_revision: int | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an operation did: a new revision of a record about a patient."""
+
+    entity_id: str
+    revision: int
+    patient_id: str
+    state: str | None = None
+
+
+class Rejected(Exception):
+    """The operation cannot be accepted as it is. `code` is one of SYNC §3."""
+
+    def __init__(self, code: str, detail: str = "", errors: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(code)
+        self.code, self.detail, self.errors = code, detail, list(errors)
+
+    @classmethod
+    def invalid(cls, pointer: str, message: str, code: str = "invalid") -> Rejected:
+        """One field is wrong; `pointer` is relative to the payload, e.g. "/id_card"."""
+        return cls("invalid", message, [{"pointer": pointer, "code": code, "message": message}])
+
+
+class Conflict(Exception):
+    """Valid, but the record moved on. `current` holds at least revision (and state for orders).
+
+    `keep` runs after the operation is undone, in the same transaction: field work that was really done is
+    attached to the record although the operation is not applied (SYNC §4).
+    """
+
+    def __init__(
+        self, code: str, detail: str, current: dict[str, Any], keep: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(code)
+        self.code, self.detail, self.current, self.keep = code, detail, current, keep
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of operation. `apply` does the work inside the open transaction and never commits."""
+
+    name: str
+    entity: str
+    schema: type[Schema]
+    roles: frozenset[str]
+    apply: Callable[[Op], Applied]
+    needs_base: bool = False
+    sealed: bool = False  # the payload holds an identity number: encrypted at rest
+    creates: bool = False  # the record's id is the op_id
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A kind of record. `in_scope(user)` is an SQL condition over app.sync.models.Revision.
+
+    `record(user, entity_id)` is the record as it stands now (JSON-ready), shown beside the payload.
+    `show(user, revision_dict)` may mask parts of a change for this reader.
+    """
+
+    name: str
+    in_scope: Callable[[User], ColumnElement[bool]]
+    record: Callable[[User, str], dict[str, Any] | None]
+    show: Callable[[User, dict[str, Any]], dict[str, Any]] = field(default=lambda user, change: change)
+
+
+kinds: dict[str, Kind] = {}
+entities: dict[str, Entity] = {}
+
+
+def register_kind(kind: Kind) -> None:
+    kinds[kind.name] = kind
+
+
+def register_entity(entity: Entity) -> None:
+    entities[entity.name] = entity

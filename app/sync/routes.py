@@ -1,0 +1,123 @@
+"""/api/sync, /api/{patients,visits,orders}/{id}, /api/openapi.json, /healthz."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask_login import current_user
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.accounts import audit, throttle
+from app.errors import DomainError
+from app.extensions import db
+from app.guard import public
+from app.shared import clock, strictjson
+from app.sync import feed, openapi, queries, service
+from app.sync.registry import entities
+from app.sync.schema import (
+    MAX_BODY_BYTES,
+    MAX_INFLATED_BYTES,
+    MAX_OPS,
+    PUSHES_A_MINUTE,
+    PullQuerySchema,
+    PushSchema,
+)
+
+bp = Blueprint("sync", __name__)
+PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
+
+
+@bp.post("/api/sync/push")
+def push() -> Response:
+    throttle.hit(f"push:{current_user.id}:{throttle.session_key()}", PUSHES_A_MINUTE, window_s=60)
+    body = json_body()
+    outer = list(strictjson.faults(_without_ops(body)))
+    if outer:
+        raise DomainError("请求的格式有误。", errors=outer, code="invalid", status=422)
+    batch = PushSchema().load(body)
+    if len(batch["ops"]) > MAX_OPS:
+        raise too_large(f"一次最多上传 {MAX_OPS} 条。")
+    sent_at = clock.parse_moment(batch["sent_at"])
+    results = service.push(current_user, batch["ops"], sent_at)
+    return jsonify({"server_time": _now(), "results": results})
+
+
+@bp.get("/api/sync/pull")
+def pull() -> Response:
+    query = PullQuerySchema().load(request.args)
+    return jsonify(queries.pull(current_user, query["cursor"], query["limit"]))
+
+
+@bp.get("/api/<any(patients, visits, orders):plural>/<record_id>")
+def read(plural: str, record_id: str) -> Response:
+    number = request.args.get("revision")
+    if number is not None and not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 2**31):
+        raise DomainError("版本号应为正整数。", field="revision")
+    entity = entities[PLURALS[plural]]
+    shown = queries.record(current_user, entity.name, record_id, None if number is None else int(number))
+    audit.read(f"{entity.name}.read", record_id, patient_id=None)
+    return jsonify(shown)
+
+
+@bp.get("/api/openapi.json")
+@public
+def published_contract() -> Response:
+    return jsonify(openapi.document())
+
+
+@bp.get("/healthz")
+@public
+def health() -> Response:
+    """Up, and the database can be written. 503 otherwise, through errors.py."""
+    feed.lock()
+    db.session.rollback()
+    return jsonify({"status": "ok", "server_time": _now()})
+
+
+def too_large(detail: str) -> DomainError:
+    extra = {"max_ops": MAX_OPS, "max_bytes": MAX_BODY_BYTES}
+    return DomainError(detail, code="too_large", status=413, extra=extra)
+
+
+def json_body() -> Any:
+    """The JSON body, inflated if need be. 413, 415 or 400 as SYNC §2 says."""
+    if request.mimetype != "application/json":
+        raise DomainError("请求应为 application/json。", code="unsupported_media_type", status=415)
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise too_large("一次上传的内容过大。") from None
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding == "gzip":
+        raw = _inflate(raw)
+    elif encoding != "identity":
+        raise DomainError("只接受 gzip 压缩。", code="unsupported_media_type", status=415)
+    elif len(raw) > MAX_BODY_BYTES:
+        raise too_large("一次上传的内容过大。")
+    try:
+        return strictjson.loads(raw)
+    except strictjson.NotJson as error:
+        raise DomainError(str(error), code="bad_request", status=400) from None
+
+
+def _inflate(raw: bytes) -> bytes:
+    decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        inflated = decoder.decompress(raw, MAX_INFLATED_BYTES + 1)
+    except zlib.error:
+        raise DomainError("压缩内容已损坏。", code="bad_request", status=400) from None
+    if len(inflated) > MAX_INFLATED_BYTES:
+        raise too_large("一次上传的内容过大。")
+    if not decoder.eof:
+        raise DomainError("压缩内容不完整。", code="bad_request", status=400)
+    return inflated
+
+
+def _without_ops(body: Any) -> Any:
+    return {k: v for k, v in body.items() if k != "ops"} if isinstance(body, dict) else body
+
+
+def _now() -> str:
+    return clock.local(clock.now()).isoformat(timespec="milliseconds")

@@ -1,0 +1,216 @@
+"""Taking operations in: one at a time, each whole or not at all, each answered by itself."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from marshmallow import ValidationError
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import audit
+from app.accounts.models import User
+from app.errors import DomainError, NotFound, from_marshmallow
+from app.extensions import db
+from app.shared import clock, strictjson
+from app.shared.ids import is_id, new_id
+from app.sync import feed
+from app.sync.models import Revision
+from app.sync.registry import Applied, Conflict, Kind, Op, Rejected, kinds
+from app.sync.schema import MAX_OP_BYTES, OpSchema
+
+CODE_DETAILS = {
+    "invalid": "填写的内容有误，请改好再上传。",
+    "unknown_kind": "服务器不认识这种操作，请更新应用。",
+    "op_id_reused": "这个编号已用于另一条记录。",
+    "author_mismatch": "这条记录不是当前登录的人写的。",
+    "forbidden": "您的账号不能做这件事。",
+    "not_found": "内容不存在，或不在您的服务范围内。",
+    "missing_dependency": "它依赖的记录还没有上传。",
+}
+op_schema = OpSchema()
+
+
+def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
+    """Handle `ops` in order and commit. One result per operation, in the same order.
+
+    Raises OperationalError when the database cannot be written: then nothing of the batch is known to be
+    kept, the client sends it again, and what was kept answers `duplicate`.
+    """
+    feed.lock()
+    received_at = clock.now()
+    skew = received_at - sent_at
+    results = [_one(user, raw, received_at, skew) for raw in ops]
+    db.session.commit()
+    return results
+
+
+def submit(
+    user: User, kind: str, payload: dict[str, Any], base_revision: int | None = None, op_id: str | None = None
+) -> dict[str, Any]:
+    """The same for a page's form posted without JavaScript. Returns the result of SYNC §3; commits.
+
+    Raises DomainError with the errors of a rejected or conflicting operation, for the form to show again.
+    """
+    now = clock.now()
+    raw: dict[str, Any] = {
+        "op_id": op_id or new_id(),
+        "device_id": "web",
+        "author_id": user.id,
+        "kind": kind,
+        "recorded_at": clock.local(now).isoformat(timespec="seconds"),
+        "payload": payload,
+    }
+    if base_revision is not None:
+        raw["base_revision"] = base_revision
+    result = push(user, [raw], now)[0]
+    if result["status"] == "rejected" and result["code"] == "not_found":
+        raise NotFound()
+    if result["status"] in ("rejected", "conflict"):
+        errors = [{**e, "pointer": e["pointer"].removeprefix("/payload")} for e in result.get("errors", [])]
+        status = 409 if result["status"] == "conflict" else 403 if result["code"] == "forbidden" else 422
+        raise DomainError(result.get("detail", ""), errors=errors, code=result["code"], status=status)
+    return result
+
+
+def _one(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[str, Any]:
+    op_id = raw.get("op_id") if isinstance(raw, dict) else None
+    op_id = op_id if is_id(op_id) else None
+    savepoint = db.session.begin_nested()
+    try:
+        result = _judge(user, raw, received_at, skew)
+        savepoint.commit()
+        return result
+    except Rejected as no:
+        savepoint.rollback()
+        return _refusal(user, op_id, raw, "rejected", no.code, no.detail, errors=no.errors)
+    except Conflict as no:
+        savepoint.rollback()
+        if no.keep is not None:
+            no.keep()
+        return _refusal(user, op_id, raw, "conflict", no.code, no.detail, current=no.current)
+    except IntegrityError:
+        savepoint.rollback()
+        return _refusal(user, op_id, raw, "rejected", "invalid", "内容与已有的数据冲突。")
+
+
+def _judge(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[str, Any]:
+    digest = _shape(raw)
+    # op_id before anything about the record: a late copy of an applied edit is a duplicate, not a conflict
+    known = db.session.get(Revision, raw["op_id"])
+    if known is not None:
+        if known.author_id != user.id or known.digest != digest:
+            raise Rejected("op_id_reused")
+        return _result("duplicate", known.op_id, known.entity_id, known.revision)
+    if raw["author_id"] != user.id:
+        raise Rejected("author_mismatch")
+    kind = kinds.get(raw["kind"])
+    if kind is None:
+        raise Rejected("unknown_kind")
+    if user.role not in kind.roles:
+        raise Rejected("forbidden")
+    _payload(kind, raw)
+    op = Op(
+        op_id=raw["op_id"],
+        device_id=raw["device_id"],
+        author=user,
+        kind=kind.name,
+        recorded_at=clock.parse_moment(raw["recorded_at"]),
+        received_at=received_at,
+        skew=skew,
+        payload=raw["payload"],
+        base_revision=raw.get("base_revision"),
+    )
+    applied = _apply(kind, op)
+    _keep(op, raw, kind, applied, digest)
+    return _result("applied", op.op_id, applied.entity_id, applied.revision)
+
+
+def _shape(raw: Any) -> str:
+    """The digest of a well-shaped operation. Raises Rejected naming every fault of its outer shape."""
+    found = list(strictjson.faults(raw))
+    if found:
+        raise Rejected("invalid", errors=found)
+    if not isinstance(raw, dict):
+        raise Rejected("invalid", errors=[{"pointer": "", "code": "invalid", "message": "应为对象"}])
+    try:
+        op_schema.load(raw)
+    except ValidationError as error:
+        raise Rejected("invalid", errors=from_marshmallow(error)) from error
+    canonical = strictjson.canonical(raw).encode("utf-8")
+    if len(canonical) > MAX_OP_BYTES:
+        message = f"单条记录不能超过 {MAX_OP_BYTES // 1024} KB"
+        raise Rejected("invalid", errors=[{"pointer": "", "code": "too_large", "message": message}])
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _payload(kind: Kind, raw: dict[str, Any]) -> None:
+    if kind.needs_base and "base_revision" not in raw:
+        raise Rejected(
+            "invalid", errors=[{"pointer": "/base_revision", "code": "required", "message": "必填：所依据的版本号"}]
+        )
+    try:
+        kind.schema().load(raw["payload"])
+    except ValidationError as error:
+        raise Rejected("invalid", errors=from_marshmallow(error, "/payload")) from error
+
+
+def _apply(kind: Kind, op: Op) -> Applied:
+    """Handlers know nothing of the envelope: their pointers are relative to the payload."""
+    try:
+        return kind.apply(op)
+    except Rejected as no:
+        errors = [{**e, "pointer": "/payload" + e["pointer"]} for e in no.errors]
+        raise Rejected(no.code, no.detail, errors) from no
+
+
+def _keep(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str) -> None:
+    text = strictjson.canonical(op.payload)
+    feed.append(
+        Revision(
+            op_id=op.op_id,
+            digest=digest,
+            entity_kind=kind.entity,
+            entity_id=applied.entity_id,
+            revision=applied.revision,
+            kind=kind.name,
+            author_id=op.author.id,
+            device_id=op.device_id,
+            patient_id=applied.patient_id,
+            recorded_at=raw["recorded_at"],
+            received_at=op.received_at.astimezone(UTC),
+            skew_s=max(-(2**31), min(2**31 - 1, int(op.skew.total_seconds()))),
+            state=applied.state,
+            payload=feed.seal_payload(text, kind.sealed),
+        )
+    )
+    audit.note(kind.name, object_id=applied.entity_id, patient_id=applied.patient_id, user=op.author)
+    db.session.flush()
+
+
+def _result(status: str, op_id: str, entity_id: str, revision: int) -> dict[str, Any]:
+    return {"op_id": op_id, "status": status, "entity_id": entity_id, "revision": revision}
+
+
+def _refusal(
+    user: User,
+    op_id: str | None,
+    raw: Any,
+    status: str,
+    code: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    current: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The answer of a refused operation; all it leaves is an audit line (SYNC §3 rule 6)."""
+    kind = raw.get("kind") if isinstance(raw, dict) else None
+    action = kind if isinstance(kind, str) and kind in kinds else "op.unknown"
+    audit.note(action, object_id=op_id, result=f"{status}:{code}", user=user)
+    result: dict[str, Any] = {"op_id": op_id, "status": status, "code": code}
+    result["detail"] = detail or CODE_DETAILS.get(code, "")
+    if errors:
+        result["errors"] = errors
+    if current is not None:
+        result["current"] = current
+    return result

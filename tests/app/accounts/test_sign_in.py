@@ -1,0 +1,90 @@
+from datetime import timedelta
+
+from app.shared import clock
+from tests.factories import PASSWORD
+
+
+def login(client, username, password=PASSWORD, **more):
+    return client.post("/api/auth/login", json={"username": username, "password": password, "device_id": "d1", **more})
+
+
+def test_signing_in_by_username_or_phone_opens_a_session(make, app) -> None:
+    username = make.user("doctor", phone="13900000001")
+    for name in (username, "13900000001"):
+        client = app.test_client()
+        answer = login(client, name).get_json()
+        assert answer["user"]["role"] == "doctor" and answer["user"]["town"] == "370406102"
+        assert answer["limits"]["max_ops"] == 100 and answer["epoch"]
+        assert client.get("/api/auth/me").get_json()["user"] == answer["user"]
+
+
+def test_a_wrong_password_and_an_unknown_name_answer_alike(make, client) -> None:
+    username = make.user("doctor")
+    wrong, unknown = login(client, username, "wrong"), login(client, "nobody-at-all", "wrong")
+    assert wrong.status_code == unknown.status_code == 401
+    for answer in (wrong, unknown):
+        assert answer.get_json()["code"] == "bad_credentials"
+    assert wrong.get_json()["detail"] == unknown.get_json()["detail"]
+
+
+def test_after_five_wrong_tries_even_the_right_password_waits(make, client, monkeypatch) -> None:
+    username, other = make.user("doctor"), make.user("nurse")
+    for _ in range(5):
+        assert login(client, username, "wrong").status_code == 401
+    answer = login(client, username)
+    assert answer.status_code == 429 and int(answer.headers["Retry-After"]) > 0
+    assert login(client, other).status_code == 200
+    later = clock.now() + timedelta(minutes=6)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert login(client, username).status_code == 200
+
+
+def test_signing_out_ends_the_session_on_the_server(make, app) -> None:
+    doctor = make.signed_in("doctor")
+    cookie = doctor.get_cookie("session").value
+    answer = doctor.post("/api/auth/logout")
+    assert answer.status_code == 204 and "Clear-Site-Data" not in answer.headers
+    thief = app.test_client()
+    thief.set_cookie("session", cookie)
+    assert thief.get("/api/auth/me").status_code == 401
+
+
+def test_a_session_ends_by_itself(make, monkeypatch) -> None:
+    doctor = make.signed_in("doctor")
+    later = clock.now() + timedelta(days=8)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    answer = doctor.get("/api/auth/me")
+    assert answer.status_code == 401 and answer.get_json()["code"] == "session_expired"
+
+
+def test_a_lost_phone_is_shut_out_at_once_and_told_to_wipe(make, app) -> None:
+    username = make.user("doctor")
+    lost, other = app.test_client(), app.test_client()
+    login(lost, username, device_id="lost-phone")
+    login(other, username)
+    assert other.post("/api/devices/lost-phone/revoke").status_code == 204
+    answer = lost.get("/api/auth/me")
+    assert answer.status_code == 401 and answer.get_json()["code"] == "device_revoked"
+    assert answer.headers["Clear-Site-Data"] == '"cache","storage"'
+    assert login(lost, username, device_id="lost-phone").get_json()["code"] == "device_revoked"
+    assert other.get("/api/auth/me").status_code == 200
+
+
+def test_nobody_else_revokes_my_phone(make, app) -> None:
+    doctor, nurse = make.signed_in("doctor"), make.signed_in("nurse")
+    assert nurse.post(f"/api/devices/device-{doctor.username}/revoke").status_code == 404
+    manager = make.signed_in("manager")
+    assert manager.post(f"/api/devices/device-{doctor.username}/revoke").status_code == 204
+
+
+def test_a_login_with_faults_names_the_field(make, client) -> None:
+    for body, field in (
+        ({"password": "x", "device_id": "d"}, "/username"),
+        ({"username": "a", "password": 1, "device_id": "d"}, "/password"),
+        ({"username": "a", "password": "b", "device_id": ""}, "/device_id"),
+        ({"username": "a\x00", "password": "b", "device_id": "d"}, "/username"),
+        ({"username": "a", "password": "b", "device_id": "d", "x": 1}, "/x"),
+    ):
+        answer = client.post("/api/auth/login", json=body)
+        assert answer.status_code == 422
+        assert field in [e["pointer"] for e in answer.get_json()["errors"]]

