@@ -1,0 +1,216 @@
+"""Grading people and keeping every grade. Nothing commits but what a clinician does by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from app.accounts import audit
+from app.accounts.models import User
+from app.errors import DomainError
+from app.extensions import db
+from app.grading import explain, facts, hold, rules
+from app.grading.models import CurrentGrade, GradeRecord
+from app.observations import service as observations
+from app.patients import scope
+from app.patients.models import Patient
+from app.shared import clock
+from app.shared.ids import new_id
+from app.sync import feed
+
+OUTPUTS = ("colour", "emergency", "reasons", "missing", "due_in_days")
+REASON_CHARACTERS = 200
+BATCH = 500
+
+
+def facts_of(patient: Patient, as_of: date) -> dict[str, Any]:
+    return facts_of_many([patient], as_of)[patient.id]
+
+
+def facts_of_many(patients: Sequence[Patient], as_of: date) -> dict[str, dict[str, Any]]:
+    """Grading facts by patient id, read in a few queries however many there are."""
+    rows = observations.of_many(patient.id for patient in patients)
+    return {
+        patient.id: facts.build(
+            _register(patient), [(row.code, row.value, row.observed_on) for row in rows[patient.id]], as_of
+        )
+        for patient in patients
+    }
+
+
+def regrade(
+    patient: Patient,
+    *,
+    cause: str,
+    visit_id: str | None = None,
+    phone: dict[str, Any] | None = None,
+    as_of: date | None = None,
+    author: User | None = None,
+) -> GradeRecord:
+    """Grade anew and keep the result beside the phone's own; the patient's current grade follows.
+
+    A worse grade counts at once. A red one, or one a clinician raised, stays until `confirm_downgrade`.
+    """
+    as_of = as_of or clock.today()
+    known = facts_of(patient, as_of)
+    return _keep(patient.id, known, rules.grade(known), cause, visit_id=visit_id, phone=phone, author=author)
+
+
+def current(patient_id: str) -> CurrentGrade | None:
+    return db.session.get(CurrentGrade, patient_id)
+
+
+def current_many(patient_ids: Iterable[str]) -> dict[str, CurrentGrade]:
+    statement = select(CurrentGrade).where(CurrentGrade.patient_id.in_(list(patient_ids)))
+    return {grade.patient_id: grade for grade in db.session.scalars(statement)}
+
+
+def history(patient_id: str) -> list[GradeRecord]:
+    """Every grade ever given, newest first."""
+    statement = select(GradeRecord).where(GradeRecord.patient_id == patient_id)
+    return list(db.session.scalars(statement.order_by(GradeRecord.at.desc(), GradeRecord.id.desc())))
+
+
+def of_visit(visit_id: str) -> GradeRecord | None:
+    """The newest grade a visit gave rise to."""
+    return of_visits([visit_id]).get(visit_id)
+
+
+def of_visits(visit_ids: Iterable[str]) -> dict[str, GradeRecord]:
+    statement = select(GradeRecord).where(GradeRecord.visit_id.in_(list(visit_ids)))
+    ordered = statement.order_by(GradeRecord.at, GradeRecord.id)
+    return {str(record.visit_id): record for record in db.session.scalars(ordered)}
+
+
+def reasons(record: GradeRecord) -> list[dict[str, Any]]:
+    """The reasons of a kept grade in words, from the facts it was made from."""
+    return explain.explain(record.facts, {"reasons": record.reasons})
+
+
+def confirm_downgrade(user: User, patient_id: str) -> CurrentGrade:
+    """A clinician agrees with what the rules now say: a waiting red, or a raised colour, ends. Commits.
+
+    Raises NotFound out of scope, DomainError 409 when nothing waits.
+    """
+    patient = scope.get(user, patient_id, "visit")
+    feed.lock()
+    grade = current(patient_id)
+    if grade is None or grade.proposed_colour is None:
+        raise DomainError("没有等待确认的分级变化。", code="nothing_to_confirm", status=409)
+    hold.release(grade)
+    regrade(patient, cause="confirm", author=user)
+    feed.touch(patient_id)
+    audit.note("grade.confirm", object_id=grade.record_id, patient_id=patient_id, user=user)
+    db.session.commit()
+    return grade
+
+
+def raise_colour(user: User, patient_id: str, colour: str, reason: str) -> CurrentGrade:
+    """A clinician puts somebody higher than the rules do, saying why. Commits.
+
+    Raises NotFound out of scope, DomainError naming `colour` or `reason`.
+    """
+    patient = scope.get(user, patient_id, "visit")
+    feed.lock()
+    grade = current(patient_id)
+    if grade is None:
+        regrade(patient, cause="patient")
+        grade = db.session.get_one(CurrentGrade, patient_id)
+    if colour not in ("yellow", "red") or hold.rank(colour) <= hold.rank(grade.colour):
+        raise DomainError("只能上调到更高的一级。", field="colour")
+    if not 2 <= len(reason.strip()) <= REASON_CHARACTERS:
+        raise DomainError(f"请写明上调的原因，2 到 {REASON_CHARACTERS} 字。", field="reason")
+    grade.raised_colour, grade.raised_reason = colour, reason.strip()
+    grade.raised_by, grade.raised_at = user.id, clock.now()
+    regrade(patient, cause="raise", author=user)
+    feed.touch(patient_id)
+    audit.note("grade.raise", object_id=grade.record_id, patient_id=patient_id, user=user)
+    db.session.commit()
+    return grade
+
+
+def regrade_stale(as_of: date | None = None) -> list[str]:
+    """Grade everybody again whose result the passing of time changed. Returns their ids; never commits.
+
+    Pages of the others stay as they are: nothing is touched for them. Twice on one day changes nothing.
+    """
+    as_of = as_of or clock.today()
+    changed: list[str] = []
+    last = ""
+    while True:
+        statement = select(Patient).where(Patient.id > last, Patient.ended_on.is_(None))
+        patients = list(db.session.scalars(statement.order_by(Patient.id).limit(BATCH)))
+        if not patients:
+            return changed
+        changed += _regrade_batch(patients, as_of)
+        last = patients[-1].id
+
+
+def _regrade_batch(patients: Sequence[Patient], as_of: date) -> list[str]:
+    known = facts_of_many(patients, as_of)
+    held = current_many(known)
+    records = {r.id: r for r in _records(grade.record_id for grade in held.values())}
+    changed = []
+    for patient_id, these in known.items():
+        result = rules.grade(these)
+        before = records.get(held[patient_id].record_id) if patient_id in held else None
+        if before is None or differs(result, _outputs(before)):
+            _keep(patient_id, these, result, "nightly")
+            changed.append(patient_id)
+    if changed:
+        feed.touch(*changed)
+    return changed
+
+
+def differs(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two answers to the same question disagree in any of the five outputs both of them give."""
+    return any(one[key] != other[key] for key in OUTPUTS if key in one and key in other)
+
+
+def _keep(
+    patient_id: str,
+    known: dict[str, Any],
+    result: dict[str, Any],
+    cause: str,
+    *,
+    visit_id: str | None = None,
+    phone: dict[str, Any] | None = None,
+    author: User | None = None,
+) -> GradeRecord:
+    record = GradeRecord(
+        id=new_id(),
+        patient_id=patient_id,
+        visit_id=visit_id,
+        at=clock.now(),
+        as_of=date.fromisoformat(known["as_of"]),
+        cause=cause,
+        author_id=author.id if author else None,
+        rule_version=rules.shipped_table()["rule_version"],
+        facts=known,
+        phone=phone,
+        phone_differs=phone is not None and differs(result, phone),
+        **result,
+    )
+    db.session.add(record)
+    db.session.flush()
+    hold.follow(current(patient_id), record, explain.explain(known, result))
+    db.session.flush()
+    return record
+
+
+def _outputs(record: GradeRecord) -> dict[str, Any]:
+    return {key: getattr(record, key) for key in OUTPUTS}
+
+
+def _records(ids: Iterable[str]) -> list[GradeRecord]:
+    return list(db.session.scalars(select(GradeRecord).where(GradeRecord.id.in_(list(ids)))))
+
+
+def _register(patient: Patient) -> dict[str, Any]:
+    names = (
+        "birth_date", "conditions", "conditions_on", "lives_alone", "hospice", "home_bed_open", "tubes",
+    )  # fmt: skip
+    return {name: getattr(patient, name) for name in names}

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db
+from app.shared.columns import JsonText
+
+
+class Observation(db.Model):
+    """One measured thing. `code` is the name grading knows it by (bp, adl …) or a measure (weight, bmi …).
+
+    `value` is the figure itself, or an object for what has several parts: bp is {"sbp", "dbp"}; `number`
+    repeats a single figure for sums in SQL. `observed_at` orders two of one day.
+    `source` is `visit`, or `register` for what the register said before a visit said otherwise.
+    """
+
+    __tablename__ = "observations"
+    __table_args__ = (Index(None, "patient_id", "observed_on"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))
+    visit_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    code: Mapped[str] = mapped_column(String(30))
+    value: Mapped[Any] = mapped_column(JsonText)
+    number: Mapped[float | None]
+    unit: Mapped[str] = mapped_column(String(20))
+    observed_on: Mapped[date]
+    observed_at: Mapped[datetime]
+    source: Mapped[str] = mapped_column(String(10), default="visit")

@@ -1,0 +1,109 @@
+"""Keeping and reading what was measured. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+from sqlalchemy import Row, delete, select
+
+from app.extensions import db
+from app.observations.models import Observation
+from app.shared import clock
+from app.shared.ids import new_id
+
+COLUMNS = (
+    Observation.patient_id,
+    Observation.visit_id,
+    Observation.code,
+    Observation.value,
+    Observation.number,
+    Observation.unit,
+    Observation.observed_on,
+    Observation.observed_at,
+    Observation.source,
+)
+PATIENTS_A_QUERY = 500
+
+
+def record(
+    visit_id: str | None,
+    patient_id: str,
+    on: date,
+    values: Iterable[Mapping[str, Any]],
+    *,
+    at: datetime | None = None,
+    source: str = "visit",
+) -> None:
+    """Store `values`, each {code, value, unit, on?}: an `on` of its own is an ISO day before the visit.
+
+    `at` is the moment of the visit and orders visits of one day; by default the beginning of `on`.
+    """
+    moment = at or datetime.combine(on, time(), clock.LOCAL)
+    for item in values:
+        value = item["value"]
+        db.session.add(
+            Observation(
+                id=new_id(),
+                patient_id=patient_id,
+                visit_id=visit_id,
+                code=item["code"],
+                value=value,
+                number=_number(value),
+                unit=item.get("unit", ""),
+                observed_on=date.fromisoformat(item["on"]) if item.get("on") else on,
+                observed_at=moment,
+                source=source,
+            )
+        )
+    db.session.flush()
+
+
+def forget_visit(visit_id: str) -> None:
+    """The visit was corrected or cancelled: what it had measured no longer counts."""
+    db.session.execute(delete(Observation).where(Observation.visit_id == visit_id))
+
+
+def of(patient_id: str) -> list[Row[Any]]:
+    """Everything measured of one patient as rows (code, value, number, unit, observed_on …), oldest first."""
+    return of_many([patient_id])[patient_id]
+
+
+def of_many(
+    patient_ids: Iterable[str], codes: Sequence[str] = (), since: date | None = None
+) -> dict[str, list[Row[Any]]]:
+    """The same for many patients; every id asked for is a key. `codes` and `since` narrow what is read."""
+    wanted = list(patient_ids)
+    found: dict[str, list[Row[Any]]] = {patient_id: [] for patient_id in wanted}
+    for start in range(0, len(wanted), PATIENTS_A_QUERY):
+        part = wanted[start : start + PATIENTS_A_QUERY]
+        statement = select(*COLUMNS).where(Observation.patient_id.in_(part))
+        if codes:
+            statement = statement.where(Observation.code.in_(codes))
+        if since is not None:
+            statement = statement.where(Observation.observed_on >= since)
+        ordered = statement.order_by(Observation.observed_on, Observation.observed_at, Observation.id)
+        for row in db.session.execute(ordered):
+            found[row.patient_id].append(row)
+    return found
+
+
+def newest(patient_id: str, code: str) -> Row[Any] | None:
+    """The newest observation of one kind."""
+    statement = (
+        select(*COLUMNS)
+        .where(Observation.patient_id == patient_id, Observation.code == code)
+        .order_by(Observation.observed_on.desc(), Observation.observed_at.desc(), Observation.id.desc())
+        .limit(1)
+    )
+    return db.session.execute(statement).first()
+
+
+def latest_values(rows: Iterable[Row[Any]]) -> dict[str, tuple[Any, str]]:
+    """code -> (value, ISO day) of the newest of each kind; `rows` oldest first, as `of` gives them."""
+    return {row.code: (row.value, row.observed_on.isoformat()) for row in rows}
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,41 @@
+"""Reads the service needs to judge one visit."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+
+from app.accounts.models import AuditLine
+from app.extensions import db
+from app.visits.models import Visit
+
+
+def same_day(patient_id: str, form: str, on: date, besides: str) -> bool:
+    """Whether another visit with this form and day stands for the patient."""
+    statement = select(Visit.id).where(
+        Visit.patient_id == patient_id,
+        Visit.form == form,
+        Visit.visited_on == on,
+        Visit.voided.is_(False),
+        Visit.id != besides,
+    )
+    return db.session.scalar(statement.limit(1)) is not None
+
+
+def newest_day(patient_id: str, form: str, besides: str) -> date | None:
+    """Day of the newest other visit with this form."""
+    statement = select(func.max(Visit.visited_on)).where(
+        Visit.patient_id == patient_id, Visit.form == form, Visit.voided.is_(False), Visit.id != besides
+    )
+    return db.session.scalar(statement)
+
+
+def first_refused_at(author_id: str, op_id: str) -> datetime | None:
+    """When this operation was first told that what it depends on is missing."""
+    statement = select(func.min(AuditLine.at)).where(
+        AuditLine.user_id == author_id,
+        AuditLine.object_id == op_id,
+        AuditLine.result == "rejected:missing_dependency",
+    )
+    return db.session.scalar(statement)

@@ -1,0 +1,86 @@
+"""visit.create and visit.correct as operations; the visit as a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, false
+
+from app.accounts.models import User
+from app.extensions import db
+from app.forms import engine
+from app.grading.models import GradeRecord
+from app.patients import scope
+from app.shared import clock
+from app.sync.models import Revision
+from app.sync.registry import Applied, Entity, Kind, Op, register_entity, register_kind
+from app.visits import service
+from app.visits.models import Visit
+from app.visits.schema import VisitCorrect, VisitCreate
+
+WRITERS = frozenset({"doctor", "nurse", "village"})
+READERS = WRITERS | {"manager"}
+
+
+def register() -> None:
+    register_kind(Kind("visit.create", "visit", VisitCreate, WRITERS, _create, creates=True))
+    register_kind(
+        Kind("visit.correct", "visit", VisitCorrect, WRITERS | {"manager"}, _correct, needs_base=True)
+    )
+    register_entity(Entity("visit", _in_scope, _record))
+
+
+def _create(op: Op) -> Applied:
+    return _applied(service.record(op))
+
+
+def _correct(op: Op) -> Applied:
+    return _applied(service.correct(op))
+
+
+def _applied(visit: Visit) -> Applied:
+    return Applied(visit.id, visit.revision, visit.patient_id, "voided" if visit.voided else None)
+
+
+def _in_scope(user: User) -> ColumnElement[bool]:
+    """Relatives, helpers and offices read no visits."""
+    if user.role not in READERS:
+        return false()
+    return Revision.patient_id.in_(scope.ids(user))
+
+
+def _record(_user: User, visit_id: str) -> dict[str, Any] | None:
+    visit = db.session.get(Visit, visit_id)
+    if visit is None:
+        return None
+    grade = service.last_grade(visit)
+    return {
+        "patient_id": visit.patient_id,
+        "form": visit.form,
+        "form_version": visit.form_version,
+        "title": engine.definition(visit.form).zh,
+        "revision": visit.revision,
+        "voided": visit.voided,
+        "author_id": visit.author_id,
+        "visited_at": clock.local(visit.visited_at).isoformat(),
+        "visited_on": visit.visited_on.isoformat(),
+        "mode": visit.mode,
+        "answers": visit.answers,
+        "summary": visit.summary,
+        "next_visit_on": visit.next_visit_on.isoformat() if visit.next_visit_on else None,
+        "flags": visit.flags,
+        "grade": grade_of(grade) if grade else None,
+        "phone_differs": bool(grade and grade.phone_differs),
+    }
+
+
+def grade_of(record: GradeRecord) -> dict[str, Any]:
+    """A kept grade in the shape phones send theirs."""
+    return {
+        "colour": record.colour,
+        "emergency": record.emergency,
+        "reasons": record.reasons,
+        "missing": record.missing,
+        "due_in_days": record.due_in_days,
+        "rule_version": record.rule_version,
+    }
