@@ -5,6 +5,8 @@ from flask import Flask
 
 def init_app(app: Flask) -> None:
     from app.patients.events import patient_changed
-    from app.plans import service
+    from app.plans import pages, routes, service
 
+    app.register_blueprint(routes.bp)
     patient_changed.connect(service.on_patient_changed)
+    pages.register()

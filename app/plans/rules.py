@@ -48,8 +48,9 @@ def tasks(
     """Everything this person is due for, at most one task a form, soonest first.
 
     `last_done` and `next_visit_on` are by form: the day it was last filled in, and the next day the
-    clinician wrote in it, which can bring a date forward but not put it off. An emergency that no
-    visit stands behind is due on `as_of`; otherwise its follow-up is due as the table says, within 14 days.
+    clinician wrote in it, which can bring a date forward but not put it off. `grade` may name a colour
+    that is `held` above the rules' own. An emergency that no visit stands behind is due on `as_of`;
+    otherwise its follow-up is due as the table says, within 14 days.
     """
     found = _routine(facts, grade, last_done, registered_on, next_visit_on or {})
     if grade["emergency"] and not last_done:
@@ -73,7 +74,7 @@ def _routine(
     if not last_done:
         due = {form: registered_on + timedelta(days=COMPLETE_DAYS) for form in forms}
     else:
-        due = _by_interval(forms, reasons, last_done, routine_days(conditions))
+        due = _by_interval(forms, reasons, last_done, routine_days(conditions), _held_days(grade))
     due = {form: min(day, asked.get(form, day)) for form, day in due.items()}
     first = {GENERAL: FIRST_LABEL} if not last_done else {}
     return [
@@ -83,7 +84,11 @@ def _routine(
 
 
 def _by_interval(
-    forms: list[str], reasons: list[dict[str, Any]], last_done: Mapping[str, date], routine: int
+    forms: list[str],
+    reasons: list[dict[str, Any]],
+    last_done: Mapping[str, date],
+    routine: int,
+    held_days: int,
 ) -> dict[str, date]:
     """Each form by its own readings; then, if something else calls sooner, the form whose turn is next."""
     newest = max(last_done.values())
@@ -91,7 +96,7 @@ def _by_interval(
     for form in forms:
         own = [rule["due"] for rule in reasons if _speaks_for(rule, form, forms)]
         due[form] = last_done.get(form, newest) + timedelta(days=min([routine, *own]))
-    sooner = newest + timedelta(days=min([routine, *(rule["due"] for rule in reasons)]))
+    sooner = newest + timedelta(days=min([routine, held_days, *(rule["due"] for rule in reasons)]))
     turn = min(due.values())
     return {form: sooner if day == turn and sooner < day else day for form, day in due.items()}
 
@@ -100,6 +105,12 @@ def routine_days(conditions: Iterable[str]) -> int:
     """Interval of a person whose values are all as they should be."""
     known = {"colour": "green", "conditions": list(conditions)}
     days: int = matching(shipped_table()["base_days"], known)[0]["then"]
+    return days
+
+
+def _held_days(grade: Mapping[str, Any]) -> int:
+    """Base interval of a colour that stands above what the rules say, until a clinician lowers it."""
+    days: int = matching(shipped_table()["base_days"], {"colour": grade.get("held") or "green"})[0]["then"]
     return days
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from app.extensions import db
 from app.forms.definition import definition
 from app.grading import service as grading
+from app.grading.models import CurrentGrade
 from app.patients.models import Patient
 from app.plans import rules
 from app.plans.models import PlanItem
@@ -49,7 +50,9 @@ def replan(patient: Patient, grade: Any, *, as_of: date, after_visit: bool) -> l
     """Bring the open items in line with `grade` (its `facts` are those it was made from)."""
     items = list(db.session.scalars(select(PlanItem).where(PlanItem.patient_id == patient.id)))
     held = {item.form: item for item in items if item.done_on is None}
-    wanted = [] if patient.ended_on else _tasks(patient, grade, items, as_of)
+    current = grading.current(patient.id)
+    kept_up = current.colour if current is not None and current.proposed_colour else None
+    wanted = [] if patient.ended_on else _tasks(patient, grade, kept_up, items, as_of)
     if held and not after_visit:
         wanted = [_not_before(task, held, as_of) for task in wanted]
     changed = False
@@ -88,20 +91,38 @@ def open_items_many(ids: Iterable[str]) -> dict[str, list[PlanItem]]:
     return found
 
 
+def nightly(as_of: date | None = None) -> list[str]:
+    """Grade again whom the passing of time changed, and plan them again. Returns their ids; never commits.
+
+    Who was raised or waits to be lowered is planned again too. Twice on one day changes nothing.
+    """
+    as_of = as_of or clock.today()
+    changed = grading.regrade_stale(as_of)
+    held = select(CurrentGrade.patient_id).where(
+        CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None)
+    )
+    for patient_id in sorted({*changed, *db.session.scalars(held)}):
+        grade = grading.history(patient_id)[0]
+        replan(db.session.get_one(Patient, patient_id), grade, as_of=as_of, after_visit=False)
+    return changed
+
+
 def on_patient_changed(patient_id: str, cause: str = "patient") -> None:
     patient = db.session.get(Patient, patient_id)
     if patient is not None:
         refresh(patient, cause=cause)
 
 
-def _tasks(patient: Patient, grade: Any, items: list[PlanItem], as_of: date) -> list[rules.Task]:
+def _tasks(
+    patient: Patient, grade: Any, kept_up: str | None, items: list[PlanItem], as_of: date
+) -> list[rules.Task]:
     newest: dict[str, PlanItem] = {}
     for item in items:
         if item.done_on and (item.form not in newest or item.done_on > newest[item.form].done_on):  # type: ignore[operator]
             newest[item.form] = item
     return rules.tasks(
         grade.facts,
-        {"emergency": grade.emergency, "reasons": grade.reasons, "missing": grade.missing},
+        {"emergency": grade.emergency, "reasons": grade.reasons, "missing": grade.missing, "held": kept_up},
         {form: item.done_on for form, item in newest.items() if item.done_on},
         clock.local_date(patient.created_at),
         as_of,

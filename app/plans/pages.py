@@ -1,0 +1,75 @@
+"""The list pages as a phone keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+from typing import Any
+
+from flask import render_template
+
+from app.accounts.models import User
+from app.patients.identity import age_on
+from app.plans import listing, queries
+from app.plans.index import embedded, index
+from app.plans.listing import Choice
+from app.pwa import registry
+from app.pwa.registry import PackPage
+from app.shared import clock
+
+ROLES = ("doctor", "nurse", "village")
+
+
+def list_context(user: User, place: str, chosen: Choice) -> tuple[dict[str, Any], str]:
+    """What plans/list.html needs, and the revision of the page."""
+    today = clock.today()
+    rows = queries.panel(user, today)
+    return _context(user, place, chosen, rows, today), registry.rev(queries.newest_change(user, rows))
+
+
+def _context(user: User, place: str, chosen: Choice, rows: list[queries.Row], today: date) -> dict[str, Any]:
+    left = listing.narrowed(rows, chosen)
+    return {
+        "place": place,
+        "chosen": chosen,
+        "today": today,
+        "weekday": listing.WEEKDAYS[today.weekday()],
+        "rows": rows,
+        "counts": listing.state_counts(left, today),
+        "colours": {key: sum(1 for row in rows if row.colour == key) for key in listing.COLOURS},
+        "bands": listing.bands(left, chosen, today),
+        "towns": sorted({(row.town_code, row.town) for row in rows}),
+        "villages": sorted({(row.village_code, row.village) for row in rows}),
+        "STATES": listing.STATES,
+        "COLOURS": listing.COLOURS,
+        "SORTS": listing.SORTS,
+        "index": embedded(index(rows, today)),
+        "when": lambda row: listing.when(row, today),
+        "age": lambda row: age_on(row.birth_date, today),
+        "name": user.name,
+        "may_register": user.role in ROLES,
+    }
+
+
+def register() -> None:
+    registry.register_pages(pages_of)
+
+
+def pages_of(user: User) -> Iterable[PackPage]:
+    if user.role not in ROLES:
+        return
+    today = clock.today()
+
+    @cache
+    def rows() -> list[queries.Row]:
+        return queries.panel(user, today)
+
+    seq = queries.newest_change(user, rows())
+    for place in ("today", "patients"):
+        yield PackPage(f"/{place}", seq, lambda place=place: _render(user, place, rows(), seq, today))
+
+
+def _render(user: User, place: str, rows: list[queries.Row], seq: int, today: date) -> str:
+    context = _context(user, place, listing.choice(place, {}), rows, today)
+    return render_template("plans/list.html", page_rev=registry.rev(seq), tab=place, find=False, **context)

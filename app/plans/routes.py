@@ -1,0 +1,31 @@
+"""The two lists as pages: 今日, what is due; 老人, everybody."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from flask_login import current_user
+
+from app.guard import roles
+from app.plans import pages
+from app.plans.listing import choice
+from app.shared.page import page
+
+bp = Blueprint("plans", __name__)
+VISITORS = ("doctor", "nurse", "village")
+
+
+@bp.get("/today")
+@roles(*VISITORS)
+def today() -> Response:
+    return _list("today")
+
+
+@bp.get("/patients")
+@roles(*VISITORS, "manager")
+def patients() -> Response:
+    return _list("patients")
+
+
+def _list(place: str) -> Response:
+    context, rev = pages.list_context(current_user, place, choice(place, request.args))
+    return page("plans/list.html", rev=rev, tab=place, find="find" in request.args, **context)
