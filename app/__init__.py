@@ -10,6 +10,7 @@ from flask import Flask
 
 from app import config, errors, extensions, guard
 from app.config import ROOT
+from app.shared import page
 
 # From the ground floor up; each registers its pages, operations and commands in its init_app.
 ROOMS = (
@@ -39,6 +40,8 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
         COMPRESS_BR_LEVEL=5,
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    for name in ("local_minute", "month_day", "weekday"):
+        app.add_template_filter(getattr(page, name), name)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
     extensions.db.init_app(app)
@@ -50,10 +53,13 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     for name in ROOMS:
         try:  # BUILDING
             room = import_module(f"app.{name}")
-        except ModuleNotFoundError as e:
+        except ImportError as e:
             print("room missing", e)
             continue
-        if hasattr(room, "init_app"): room.init_app(app)
+        try:
+            if hasattr(room, "init_app"): room.init_app(app)
+        except ImportError as e:
+            print("room unfinished", e)
     try:
         from app import cli
         cli.init_app(app)

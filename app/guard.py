@@ -116,8 +116,8 @@ def _headers(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     if current_app.config["TLS"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint not in ("static", None) and "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
     if current_user.is_authenticated and response.mimetype == "text/html" and response.status_code == 200:
         # The mark by which a worker knows our page from a captive portal's, and whose page it is.
         response.headers["X-Page-User"] = current_user.id

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from flask import Response, make_response, render_template
 from jinja2_fragments.flask import render_block
 
 from app.extensions import htmx
+from app.shared import clock
 
 
 def page(template: str, *, block: str | None = None, status: int = 200, rev: str = "", **context) -> Response:
@@ -25,3 +28,19 @@ def page(template: str, *, block: str | None = None, status: int = 200, rev: str
     if rev:
         response.headers["X-Page-Rev"] = rev
     return response
+
+
+def local_minute(moment: datetime) -> str:
+    """11月22日 14:05, in Asia/Shanghai; a template filter."""
+    there = clock.local(moment)
+    return f"{there.month}月{there.day}日 {there:%H:%M}"
+
+
+def month_day(day: date) -> str:
+    """11月22日; a template filter."""
+    return f"{day.month}月{day.day}日"
+
+
+def weekday(day: date) -> str:
+    """周日; a template filter."""
+    return "周" + "一二三四五六日"[day.weekday()]
