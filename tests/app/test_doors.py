@@ -12,7 +12,6 @@ OPEN = {
     "pwa.offline",
     "pwa.precache",
     "pwa.worker",
-    "pwa.worker_part",
     "sync.health",
     "sync.published_contract",
 }
