@@ -1,0 +1,168 @@
+"""/orders, /desk: pages, and the forms of phones without a worker or without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request
+from flask_login import current_user
+
+from app.accounts import audit
+from app.accounts.models import User
+from app.errors import DomainError, NotFound
+from app.guard import roles
+from app.orders import pages, queries
+from app.orders.queries import ASKERS
+from app.orders.rules import PERFORMERS
+from app.patients import scope
+from app.pwa.registry import rev
+from app.shared import clock
+from app.shared.ids import is_id
+from app.shared.page import page
+from app.sync import feed
+from app.sync.service import submit
+
+bp = Blueprint("orders", __name__)
+NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
+WHOLE = re.compile(r"-?\d{1,9}")
+FIELDS = ("patient_id", "service", "wanted_at", "phone", "address", "note")
+
+
+@bp.get("/orders/new")
+@roles(*ASKERS)
+def new() -> Response:
+    return _new_page(request.args.get("patient", ""), {"service": request.args.get("service", "")})
+
+
+@bp.post("/orders")
+@roles(*ASKERS)
+def create() -> Response:
+    payload = {name: request.form[name] for name in FIELDS if request.form.get(name, "").strip()}
+    payload["wanted_at"] = _wanted()
+    op_id = request.form.get("op_id", "")
+    try:
+        result = submit(_user(), "order.create", payload, op_id=op_id if is_id(op_id) else None)
+    except DomainError as no:
+        if no.status != 422:
+            raise
+        return _new_page(payload.get("patient_id", ""), payload, no)
+    return redirect(f"/orders/{result['entity_id']}", 303)  # type: ignore[return-value]
+
+
+@bp.get("/orders")
+@roles(*ASKERS, "provider", "manager")
+def index() -> Response:
+    user = _user()
+    return page("orders/list.html", rev=rev(pages.newest(user)), **pages.list_context(user))
+
+
+@bp.get("/orders/<order_id>")
+def show(order_id: str) -> Response:
+    order = queries.get(_user(), order_id)
+    audit.read("order.read", order.id, patient_id=order.patient_id)
+    return _order_page(order_id)
+
+
+@bp.post("/orders/<order_id>/transition")
+@roles(*dict.fromkeys((*ASKERS, *PERFORMERS)))
+def transition(order_id: str) -> Response:
+    payload = _transition_payload(order_id)
+    base = request.form.get("base_revision", "")
+    if not re.fullmatch(r"[1-9]\d{0,8}", base):
+        raise DomainError("请刷新页面再试。", field="base_revision")
+    try:
+        submit(_user(), "order.transition", payload, int(base))
+    except DomainError as no:
+        if no.status not in (409, 422):
+            raise
+        return _order_page(order_id, no)
+    back = "/desk" if request.form.get("back") == "desk" else f"/orders/{order_id}"
+    return redirect(back, 303)  # type: ignore[return-value]
+
+
+@bp.get("/desk")
+@roles(*pages.DESKS)
+def desk() -> Response:
+    user = _user()
+    context = pages.desk_context(user, request.args.get("tab", ""))
+    return page("orders/desk.html", rev=rev(pages.newest(user)), **context)
+
+
+def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = None) -> Response:
+    user = _user()
+    patient = scope.get(user, patient_id, "order") if patient_id else None
+    text = request.args.get("q", "")[:30] if user.role != "family" and patient is None else ""
+    context = pages.new_context(user, patient, chosen)
+    links = feed.touched(p["id"] for p in context["people"]) if user.role == "family" else {}
+    return page(
+        "orders/new.html",
+        status=no.status if no else 200,
+        rev=rev(max(links.values(), default=0)),
+        errors=no.errors if no else [],
+        q=text,
+        found=pages.found(user, text),
+        **context,
+    )
+
+
+def _order_page(order_id: str, no: DomainError | None = None) -> Response:
+    user = _user()
+    try:
+        order = queries.get(user, order_id)
+    except NotFound:
+        if no is not None:
+            raise no from None  # taken away from this person meanwhile: say what happened, show nothing
+        raise
+    seq = feed.touched([order.patient_id]).get(order.patient_id, 0)
+    do = request.args.get("do", "") or (request.form.get("to", "") if no else "")
+    return page(
+        "orders/show.html",
+        status=no.status if no else 200,
+        rev=rev(seq),
+        fault=no.detail if no else "",
+        errors=no.errors if no else [],
+        do=do,
+        **pages.order_context(user, order),
+    )
+
+
+def _transition_payload(order_id: str) -> dict[str, Any]:
+    """What the form says, in the shape of an operation. Fields left empty are left out."""
+    form = request.form
+    payload: dict[str, Any] = {"order_id": order_id, "to": form.get("to", "")}
+    for name in ("note", "assignee_id"):
+        if form.get(name, "").strip():
+            payload[name] = form[name]
+    if form.get("scheduled_at"):
+        payload["scheduled_at"] = _with_offset(form["scheduled_at"])
+    rating = {name[7:]: value for name, value in form.items() if name.startswith("rating.") and value.strip()}
+    if rating:
+        payload["rating"] = {
+            k: int(v) if WHOLE.fullmatch(v) and k not in ("comment", "by") else v for k, v in rating.items()
+        }
+    return payload
+
+
+def _wanted() -> str:
+    """The chosen half day, or the day and half of the day picked below it."""
+    wanted = request.form.get("wanted_at", "")
+    if wanted == "pick":
+        wanted = f"{request.form.get('wanted_on', '')}T{request.form.get('wanted_hour', '09:00')}"
+    return _with_offset(wanted)
+
+
+def _with_offset(text: str) -> str:
+    """A browser's datetime-local has no offset: it means the clock on the wall here."""
+    if not NAIVE.fullmatch(text):
+        return text
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=clock.LOCAL).isoformat(timespec="seconds")
+    except ValueError:
+        return text
+
+
+def _user() -> User:
+    user: User = current_user._get_current_object()
+    return user
