@@ -13,6 +13,7 @@ STATES = {"todo": "待访", "late": "逾期", "done": "已访", "all": "全部"}
 COLOURS = {"red": "红", "yellow": "黄", "green": "绿", "unrated": "待评"}
 SORTS = {"urgency": "紧急程度", "due": "到期", "village": "村"}
 BAND_WORDS = {LATE: "逾期", TODAY: "今天", LATER: "以后", DONE: "已访", NOTHING: "没有安排"}
+FOUND = "找到"
 WEEKDAYS = "一二三四五六日"
 DEFAULTS = {"today": ("todo", "urgency"), "patients": ("all", "village")}
 
@@ -70,10 +71,11 @@ def state_counts(rows: list[Row], today: date) -> dict[str, int]:
 
 
 def bands(rows: list[Row], chosen: Choice, today: date) -> list[dict[str, Any]]:
-    """[{word, count, rows}] of what the filters leave. A search looks at everybody, whatever the state."""
-    found = [row for row in rows if matches(row, chosen.q)]
-    if not chosen.q:
-        found = [row for row in found if _in_state(row, chosen.state, today)]
+    """[{word, rows}] of what the filters leave. A search looks at everybody, whatever the filters."""
+    if chosen.q:
+        hits = ordered([row for row in rows if matches(row, chosen.q)], "urgency", today)
+        return [{"word": FOUND, "rows": hits}] if hits else []
+    found = [row for row in narrowed(rows, chosen) if _in_state(row, chosen.state, today)]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in ordered(found, chosen.sort, today):
         band = row.band(today)
@@ -87,6 +89,20 @@ def _in_state(row: Row, state: str, today: date) -> bool:
     if state == "todo":
         return band in (LATE, TODAY) or (band == LATER and soon(row, today))
     return state == "all" or band == state
+
+
+def capped(found: list[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]], int]:
+    """The bands with only the first `room` rows, and how many people were left out.
+
+    Each keeps its own `count`. The script of the page draws the rest from the index.
+    """
+    kept, total = [], sum(len(band["rows"]) for band in found)
+    for band in found:
+        part = band["rows"][: max(0, room)]
+        room -= len(part)
+        if part:
+            kept.append({**band, "rows": part, "count": len(band["rows"])})
+    return kept, total - sum(len(band["rows"]) for band in kept)
 
 
 def when(row: Row, today: date) -> str:

@@ -19,17 +19,22 @@ from app.pwa.registry import PackPage
 from app.shared import clock
 
 ROLES = ("doctor", "nurse", "village")
+ROWS_IN_HTML = 60  # readable without script; the index holds everybody
 
 
-def list_context(user: User, place: str, chosen: Choice) -> tuple[dict[str, Any], str]:
-    """What plans/list.html needs, and the revision of the page."""
+def list_context(user: User, place: str, chosen: Choice, everybody: bool) -> tuple[dict[str, Any], str]:
+    """What plans/list.html needs, and the revision of the page. `everybody`: as many rows as there are."""
     today = clock.today()
     rows = queries.panel(user, today)
-    return _context(user, place, chosen, rows, today), registry.rev(queries.newest_change(user, rows))
+    room = len(rows) if everybody else ROWS_IN_HTML
+    return _context(user, place, chosen, rows, today, room), registry.rev(queries.newest_change(user, rows))
 
 
-def _context(user: User, place: str, chosen: Choice, rows: list[queries.Row], today: date) -> dict[str, Any]:
+def _context(
+    user: User, place: str, chosen: Choice, rows: list[queries.Row], today: date, room: int = ROWS_IN_HTML
+) -> dict[str, Any]:
     left = listing.narrowed(rows, chosen)
+    bands, beyond = listing.capped(listing.bands(rows, chosen, today), room)
     return {
         "place": place,
         "chosen": chosen,
@@ -38,7 +43,8 @@ def _context(user: User, place: str, chosen: Choice, rows: list[queries.Row], to
         "rows": rows,
         "counts": listing.state_counts(left, today),
         "colours": {key: sum(1 for row in rows if row.colour == key) for key in listing.COLOURS},
-        "bands": listing.bands(left, chosen, today),
+        "bands": bands,
+        "beyond": beyond,
         "towns": sorted({(row.town_code, row.town) for row in rows}),
         "villages": sorted({(row.village_code, row.village) for row in rows}),
         "STATES": listing.STATES,

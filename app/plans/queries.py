@@ -14,6 +14,7 @@ from app.grading import service as grading
 from app.orgs import service as orgs
 from app.patients import scope
 from app.plans.models import PlanItem
+from app.plans.rules import ORDER
 from app.sync import feed
 
 LATER_DAYS = 7  # how far 以后 looks ahead in the list of the day
@@ -129,10 +130,10 @@ def _due(user: User) -> dict[str, list[Due]]:
         PlanItem.done_on.is_(None), PlanItem.patient_id.in_(scope.ids(user))
     )
     found: dict[str, list[Due]] = defaultdict(list)
-    for patient_id, label, form, due_on in db.session.execute(
-        statement.order_by(PlanItem.due_on, PlanItem.form)
-    ):
+    for patient_id, label, form, due_on in db.session.execute(statement):
         found[patient_id].append(Due(label, form, due_on))
+    for due in found.values():
+        due.sort(key=lambda one: (one.on, ORDER.index(one.form)))
     return found
 
 

@@ -27,5 +27,7 @@ def patients() -> Response:
 
 
 def _list(place: str) -> Response:
-    context, rev = pages.list_context(current_user, place, choice(place, request.args))
+    context, rev = pages.list_context(
+        current_user, place, choice(place, request.args), "whole" in request.args
+    )
     return page("plans/list.html", rev=rev, tab=place, find="find" in request.args, **context)

@@ -86,8 +86,10 @@ def open_items(patient_id: str) -> list[PlanItem]:
 def open_items_many(ids: Iterable[str]) -> dict[str, list[PlanItem]]:
     statement = select(PlanItem).where(PlanItem.patient_id.in_(list(ids)), PlanItem.done_on.is_(None))
     found: dict[str, list[PlanItem]] = {}
-    for item in db.session.scalars(statement.order_by(PlanItem.due_on, PlanItem.form)):
+    for item in db.session.scalars(statement):
         found.setdefault(item.patient_id, []).append(item)
+    for items in found.values():
+        items.sort(key=lambda item: (item.due_on, rules.ORDER.index(item.form)))
     return found
 
 
