@@ -1,0 +1,91 @@
+"""/sw.js and its modules, /manifest.json, the offline page, 待上传, and the visit pack."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    render_template,
+    request,
+    send_from_directory,
+    stream_with_context,
+)
+from flask_login import current_user
+
+from app.accounts.models import User
+from app.guard import public
+from app.pwa import pack
+from app.pwa.build import ROOT, build, shell
+from app.pwa.registry import PackPage, rev
+from app.shared.page import page
+
+bp = Blueprint("pwa", __name__)
+WORKER = ROOT / "service_worker"
+ALWAYS_ASK = "no-cache"  # a worker that is a day old must be noticed
+
+
+@bp.get("/sw.js", defaults={"name": "sw"})
+@bp.get("/sw/<name>.js")
+@public
+def worker(name: str) -> Response:
+    response = send_from_directory(
+        WORKER, f"{name}.js", mimetype="text/javascript", max_age=0
+    )
+    response.headers["Cache-Control"] = ALWAYS_ASK
+    return response
+
+
+@bp.get("/sw/precache.js")
+@public
+def precache() -> Response:
+    """Any change of our files changes these bytes, and so makes the browser install a new worker."""
+    text = f"export const BUILD = {json.dumps(build())};\nexport const SHELL = {json.dumps(shell(), indent=2)};\n"
+    return Response(
+        text, mimetype="text/javascript", headers={"Cache-Control": ALWAYS_ASK}
+    )
+
+
+@bp.get("/manifest.json")
+@public
+def manifest() -> Response:
+    response = send_from_directory(
+        ROOT, "manifest.json", mimetype="application/manifest+json", max_age=0
+    )
+    response.headers["Cache-Control"] = ALWAYS_ASK
+    return response
+
+
+@bp.get("/offline")
+@public
+def offline() -> Response:
+    response = make_response(render_template("pwa/offline.html"))
+    response.headers["Cache-Control"] = ALWAYS_ASK
+    return response
+
+
+@bp.get("/outbox")
+def outbox() -> Response:
+    return page("pwa/outbox.html", rev=rev(0), tab="outbox")
+
+
+@bp.get("/api/pack")
+def visit_pack() -> Response:
+    user: User = current_user._get_current_object()
+    since = pack.decode(request.args.get("cursor", ""), user)
+    lines = stream_with_context(pack.lines(user, since))
+    return current_app.response_class(lines, mimetype="application/x-ndjson")
+
+
+def outbox_page(user: User) -> list[PackPage]:
+    return [
+        PackPage(
+            "/outbox",
+            0,
+            partial(render_template, "pwa/outbox.html", page_rev=rev(0), tab="outbox"),
+        )
+    ]

@@ -1,0 +1,142 @@
+// Where an answer comes from. Shell: the cache. Packed pages: the phone at once, refreshed behind the
+// reader's back. Other pages: the network if it answers in time, then the phone, then the offline page.
+
+import { post } from '/static/js/offline/channel.js';
+import * as pages from '/static/js/offline/pages.js';
+import { pageResponse } from '/sw/headers.js';
+import { fromShell } from '/sw/shell.js';
+
+const RACE_MS = 2500; // with something on the phone to show instead
+const PATIENCE_MS = 12000; // with nothing
+const HOMES = ['/today', '/family', '/orders', '/desk', '/outbox'];
+
+/** A promise of the answer, or undefined to let the browser do as if there were no worker. */
+export function answer(event) {
+  const { request } = event;
+  if (request.method !== 'GET') return undefined;
+  const url = new URL(request.url);
+  if (url.origin !== self.location.origin) return undefined;
+  if (url.pathname.startsWith('/static/') || url.pathname === '/manifest.json')
+    return shellFirst(request, url);
+  if (url.pathname.startsWith('/api/') || url.pathname.startsWith('/sw')) return undefined;
+  return wantsPage(request) ? page(event, url) : undefined;
+}
+
+/** A whole page: a navigation, or a boosted link, which htmx fetches. Never a fragment. */
+function wantsPage(request) {
+  return request.mode === 'navigate' || request.headers.get('HX-Boosted') === 'true';
+}
+
+async function shellFirst(request, url) {
+  return (await fromShell(url.pathname)) || fetch(request);
+}
+
+async function page(event, url) {
+  const { meta, local } = await read(url);
+  if (url.pathname === '/' && meta) {
+    const home = HOMES.find((path) => path in meta.revs);
+    if (home) return Response.redirect(home, 302);
+  }
+  if (local?.packed && Date.now() < meta.expires_at) {
+    event.waitUntil(refresh(local, meta.user));
+    return pageResponse(local.html);
+  }
+  return networkFirst(event, url, meta, local);
+}
+
+/** What the phone has for this address. A store that fails must not keep anybody from the network. */
+async function read(url) {
+  try {
+    const meta = await pages.meta();
+    return { meta, local: meta && (await pages.get(url.href)) };
+  } catch {
+    return {};
+  }
+}
+
+async function networkFirst(event, url, meta, local) {
+  // The request itself, untouched: {signal} or new headers would change the mode of a navigation.
+  const coming = fetch(event.request);
+  const late = Symbol('late');
+  const clock = new Promise((tick) => setTimeout(tick, local ? RACE_MS : PATIENCE_MS, late));
+  const first = await Promise.race([coming.catch(() => null), clock]);
+  if (first && first !== late) {
+    const ours = first.type === 'opaqueredirect' || first.headers.has('X-Request-Id');
+    post({ t: 'net', outcome: ours ? 'ok' : 'unreachable' });
+    if (local && (first.status >= 500 || !ours)) return pageResponse(local.html); // a gateway, a portal
+    if (meta) event.waitUntil(keep(first.clone(), pages.pageKey(url.href), meta.user, local).catch(() => {}));
+    return first;
+  }
+  if (first === late && meta) {
+    const store = (response) => keep(response, pages.pageKey(url.href), meta.user, local);
+    event.waitUntil(coming.then(store).catch(() => {}));
+  }
+  post({ t: 'net', outcome: 'unreachable' });
+  return pageResponse((local || (await withoutQuery(url, meta)))?.html || (await offlinePage()));
+}
+
+/** /today?grade=red is the packed list with a filter its own script applies. */
+async function withoutQuery(url, meta) {
+  return url.search && meta && url.pathname in meta.revs ? pages.get(url.pathname) : undefined;
+}
+
+async function offlinePage() {
+  const kept = await fromShell('/offline');
+  return kept
+    ? kept.text()
+    : '<!doctype html><meta charset="utf-8"><title>暖巡</title><p>现在没有网，这一页没有存在手机上。';
+}
+
+/** Ask again for a page that was shown from the phone, and say what came of it. */
+async function refresh(local, user) {
+  let response;
+  try {
+    response = await fetch(local.url, {
+      headers: { Accept: 'text/html', 'X-Sync': '1' },
+      credentials: 'same-origin',
+      cache: 'no-store',
+      redirect: 'manual',
+    });
+  } catch {
+    post({ t: 'net', outcome: 'unreachable' });
+    return;
+  }
+  if (response.status === 401) {
+    post({ t: 'net', outcome: 'signed_out' });
+    return;
+  }
+  const whose = response.headers.get('X-Page-User');
+  if (response.ok && whose && whose !== user) {
+    // Somebody else has signed in on this phone: what it holds is not theirs to read.
+    await pages.clear();
+    post({ t: 'other_user', user: whose });
+    return;
+  }
+  if (whose) post({ t: 'net', outcome: 'ok' });
+  await keep(response, local.url, user, local);
+}
+
+/** Our own mark: a login page, a portal's page or an operator's advertisement does not carry it. */
+function mark(response) {
+  return response.headers.get('X-Page-User');
+}
+
+function acceptable(response, user) {
+  return (
+    response.ok &&
+    response.type === 'basic' &&
+    !response.redirected &&
+    (response.headers.get('Content-Type') || '').startsWith('text/html') &&
+    mark(response) === user &&
+    Boolean(response.headers.get('X-Page-Rev'))
+  );
+}
+
+async function keep(response, key, user, local) {
+  if (!acceptable(response, user)) return;
+  const rev = response.headers.get('X-Page-Rev');
+  const html = await response.text();
+  if (local && local.html === html && local.rev === rev) return;
+  await pages.put(key, { rev, html });
+  if (local && local.html !== html) post({ t: 'page', url: key });
+}

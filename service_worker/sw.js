@@ -1,0 +1,29 @@
+// Events only. What happens on each stands in the modules; this worker answers GET and nothing else.
+
+import { send } from '/static/js/offline/sender.js';
+import { activate, install } from '/sw/shell.js';
+import { answer } from '/sw/strategies.js';
+
+self.addEventListener('install', (event) => event.waitUntil(install()));
+
+self.addEventListener('activate', (event) => event.waitUntil(activate()));
+
+self.addEventListener('fetch', (event) => {
+  const response = answer(event);
+  if (response) event.respondWith(response);
+});
+
+self.addEventListener('message', (event) => {
+  // Only when a person asked for it, and never in the middle of a sync.
+  if (event.data?.t === 'update') event.waitUntil(navigator.locks.request('sync', () => self.skipWaiting()));
+});
+
+self.addEventListener('sync', (event) => {
+  if (event.tag === 'push') event.waitUntil(push());
+});
+
+async function push() {
+  const { outcome } = await send({ reason: 'sync' });
+  // A rejected promise makes the browser try again later by itself.
+  if (outcome === 'unreachable' || outcome === 'busy') throw new Error(outcome);
+}

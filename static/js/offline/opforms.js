@@ -1,0 +1,127 @@
+// Forms that are operations: saved on the phone first, then sent. Without this script the same form posts
+// to the same route.
+
+import { localIso } from '../when.js';
+import * as fresh from './fresh.js';
+import { online } from './net.js';
+import { icon } from './notice.js';
+import * as outbox from './outbox.js';
+
+/** Catch every `<form data-op>` on the page. Forms with data-controller="visit" look after themselves. */
+export function start() {
+  document.addEventListener('submit', (event) => {
+    const form = event.target.closest?.('form[data-op]');
+    if (!form || form.dataset.controller === 'visit' || event.defaultPrevented) return;
+    event.preventDefault();
+    submit(form, event.submitter);
+  });
+}
+
+async function submit(form, submitter) {
+  if (form.dataset.busy) return; // a second tap
+  form.dataset.busy = '1';
+  const { op, baseRevision, label, patient, patientId, opId, hold } = form.dataset;
+  const payload = payloadOf(form, submitter);
+  try {
+    const record = await outbox.add({
+      kind: op,
+      payload,
+      base_revision: baseRevision ? Number(baseRevision) : undefined,
+      label: submitter?.dataset.label || label,
+      patient_id: payload.patient_id || patientId,
+      patient_name: patient,
+      op_id: opId,
+      hold_ms: hold ? Number(hold) * 1000 : 0,
+    });
+    fresh.settled();
+    saved(form, record);
+  } catch (error) {
+    notSaved(form, error);
+  } finally {
+    delete form.dataset.busy;
+  }
+}
+
+function saved(form, record) {
+  const event = new CustomEvent('nx-saved', { detail: record, bubbles: true, cancelable: true });
+  if (!form.dispatchEvent(event)) return; // the page shows it in its own way
+  form.closest('dialog')?.close();
+  const template = form.querySelector('template[data-saved]');
+  if (template) {
+    form.replaceWith(template.content.cloneNode(true));
+  } else if (form.dataset.next) {
+    location.assign(form.dataset.next.replace('{op_id}', record.op_id));
+  } else {
+    say(form, 'ok', online() ? '已保存在本机，正在上传。' : '已保存在本机，有信号时自动上传。');
+    for (const button of form.querySelectorAll('button:not([type="button"])')) button.disabled = true;
+  }
+}
+
+/** Never pretend. With a network the plain way is still open; without one, say what is true. */
+function notSaved(form, error) {
+  if (online() && error?.name !== 'QuotaExceededError') {
+    HTMLFormElement.prototype.submit.call(form);
+    return;
+  }
+  say(form, 'fault', trouble(error));
+}
+
+export function trouble(error) {
+  if (error?.name === 'QuotaExceededError') {
+    return '手机存储空间不够，这一条没有存上。以前的记录都还在，可以照常上传。请清理空间后再保存。';
+  }
+  return '这台手机现在不能保存数据，这一条没有存上。请不要关闭页面，有信号时再按一次。';
+}
+
+function say(form, kind, text) {
+  let box = form.querySelector(':scope > .form-says');
+  if (!box) {
+    box = document.createElement('div');
+    form.append(box);
+  }
+  box.className = `message ${kind} form-says`;
+  box.setAttribute('role', kind === 'fault' ? 'alert' : 'status');
+  const words = document.createElement('span');
+  words.textContent = text;
+  box.replaceChildren(icon(kind === 'fault' ? 'circle-alert' : 'check'), words);
+}
+
+/** The payload a form stands for. Empty optional fields are left out; data-json says a field's JSON type. */
+export function payloadOf(form, submitter) {
+  const payload = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || /^(submit|button|reset|image|file|fieldset)$/.test(field.type))
+      continue;
+    take(payload, field);
+  }
+  if (submitter?.name) payload[submitter.name] = submitter.value;
+  return payload;
+}
+
+function take(payload, field) {
+  const { name, type, value } = field;
+  const wanted = field.dataset.json;
+  if (type === 'checkbox' && wanted === 'bool') {
+    payload[name] = field.checked;
+  } else if (wanted === 'list') {
+    payload[name] = payload[name] || [];
+    payload[name].push(...listed(field));
+  } else if ((type === 'radio' || type === 'checkbox') && !field.checked) {
+    // not chosen: another of its group may be
+  } else if (value !== '') {
+    payload[name] = typed(value, wanted, type);
+  }
+}
+
+function listed(field) {
+  if (field.type === 'checkbox' || field.type === 'radio') return field.checked ? [field.value] : [];
+  if (field.selectedOptions) return [...field.selectedOptions].map((o) => o.value).filter(Boolean);
+  return field.value ? [field.value] : [];
+}
+
+function typed(value, wanted, type) {
+  if (wanted === 'int' || wanted === 'number') return Number(value);
+  if (wanted === 'bool') return value === 'true' || value === '1';
+  if (type === 'datetime-local') return localIso(new Date(value)); // a moment needs its offset
+  return value;
+}

@@ -1,0 +1,222 @@
+// 待上传: what waits for a person, what is only on this phone, what the server has confirmed today.
+
+import { hourMinute, isoDay } from '../when.js';
+import { listen } from './channel.js';
+import { formOf } from './mend.js';
+import { icon } from './notice.js';
+import * as outbox from './outbox.js';
+import { userId } from './person.js';
+import { sendNow } from './triggers.js';
+
+const LABELS = {
+  name: '姓名',
+  id_card: '身份证号',
+  phone: '电话',
+  village_id: '村',
+  address: '地址',
+  conditions: '慢病',
+  visited_at: '随访时间',
+  next_visit_on: '下次随访日期',
+  mode: '方式',
+  patient_id: '老人',
+  service: '服务',
+  wanted_at: '希望时间',
+  note: '备注',
+  reason: '原因',
+  to: '状态',
+  assignee_id: '服务人员',
+};
+const STATES = {
+  submitted: '已提交',
+  assessing: '待评估',
+  quoted: '待确认',
+  scheduled: '已排班',
+  accepted: '已接单',
+  en_route: '已出发',
+  in_service: '服务中',
+  done: '已完成',
+  confirmed: '已确认',
+  rejected: '不予受理',
+  cancelled: '已取消',
+};
+const WAITS_FOR = {
+  missing_dependency: '等另一条先上传',
+  author_mismatch: '等本人登录后上传',
+  signed_out: '登录后上传',
+};
+
+let hearing = false;
+
+/** Called for this page, and again when it was swapped. */
+export function start() {
+  document.getElementById('send-now')?.addEventListener('click', press);
+  if (!hearing) {
+    hearing = true;
+    listen((message) => {
+      if (message.t === 'outbox') paint();
+    });
+  }
+  return paint();
+}
+
+async function press(event) {
+  const button = event.currentTarget;
+  button.disabled = true;
+  const result = await sendNow();
+  button.disabled = false;
+  const words = {
+    unreachable: '现在连不上服务器，记录都还在，有信号会自动上传。',
+    signed_out: '请重新登录，记录都还在。',
+    busy: '服务器正忙，过一会儿会自动再传。',
+    waiting: '服务器让我们稍等，过一会儿会自动再传。',
+    idle: '没有要上传的记录。',
+  };
+  const says = document.getElementById('outbox-says');
+  if (says) says.textContent = words[result?.outcome] || '';
+}
+
+export async function paint() {
+  const root = document.querySelector('[data-page="outbox"]');
+  if (!root) return;
+  const user = userId();
+  try {
+    const midnight = new Date(`${isoDay()}T00:00:00`).getTime();
+    const [needs, waiting, done] = await Promise.all([
+      outbox.needsCare(user),
+      outbox.pending(user),
+      outbox.doneSince(user, midnight),
+    ]);
+    fill('needs', needs, needCard);
+    fill('waiting', [...waiting].reverse(), waitingRow);
+    receipts(done, waiting.length);
+    document.getElementById('nothing').hidden = Boolean(needs.length || waiting.length || done.length);
+    document.getElementById('no-store').hidden = true;
+  } catch {
+    document.getElementById('no-store').hidden = false;
+  }
+  document.getElementById('no-worker').hidden = 'serviceWorker' in navigator;
+}
+
+function fill(id, records, draw) {
+  const section = document.getElementById(id);
+  section.hidden = !records.length;
+  section.querySelector('[data-count]').textContent = `${records.length} 条`;
+  section.querySelector('[data-list]').replaceChildren(...records.map(draw));
+}
+
+function clone(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
+
+function time(record) {
+  const on = isoDay(new Date(record.saved_at));
+  const [, month, day] = on.split('-').map(Number);
+  return on === isoDay() ? hourMinute(record.saved_at) : `${month}月${day}日`;
+}
+
+function waitingRow(record) {
+  const row = clone('waiting-row');
+  part(row, 'name').textContent = record.patient_name || '';
+  part(row, 'label').textContent = record.label;
+  part(row, 'time').textContent = record.state === 'sending' ? '正在上传' : time(record);
+  const why = WAITS_FOR[record.last_error?.code];
+  part(row, 'why').textContent = why || '';
+  part(row, 'why').hidden = !why;
+  if (record.patient_id && record.kind !== 'patient.create') row.href = `/patients/${record.patient_id}`;
+  return row;
+}
+
+function needCard(record) {
+  const card = clone('need-card');
+  const result = record.result || {};
+  card.id = `op-${record.op_id}`;
+  part(card, 'who').textContent = [record.patient_name, record.label].filter(Boolean).join(' · ');
+  part(card, 'time').textContent = time(record);
+  part(card, 'detail').textContent = sentence(result.detail || '服务器没有收下这条记录。');
+  part(card, 'faults').replaceChildren(...(result.errors || []).map(faultLine));
+  const conflict = record.state === 'conflict';
+  part(card, 'compare').hidden = !conflict;
+  if (conflict) compare(card, record, result.current || {});
+  const drop = part(card, 'drop');
+  drop.textContent = result.current?.kept ? '知道了' : `放弃${conflict ? shortLabel(record) : ''}`;
+  drop.addEventListener('click', () =>
+    result.current?.kept ? outbox.discard(record.op_id) : askToDrop(record),
+  );
+  const mend = part(card, 'mend');
+  mend.textContent = conflict ? '查看双方' : '改好，再上传';
+  mend.href = formOf(record);
+  return card;
+}
+
+function shortLabel(record) {
+  return record.label.split(/\s+/).pop().slice(0, 6);
+}
+
+function sentence(text) {
+  return /[。！？]$/.test(text) ? text : `${text}。`;
+}
+
+function faultLine({ pointer = '', message, code }) {
+  const line = document.createElement('li');
+  line.className = 'message fault';
+  const words = document.createElement('span');
+  const label = LABELS[pointer.split('/').pop()];
+  const text = message || code;
+  words.textContent = label && !text.includes(label) ? `${label}：${text}` : text;
+  line.append(icon('circle-alert'), words);
+  return line;
+}
+
+/** What this phone says beside what the server says. */
+function compare(card, record, current) {
+  part(card, 'mine').textContent = STATES[record.payload.to] || record.label;
+  part(card, 'mine-note').textContent = time(record);
+  part(card, 'theirs').textContent =
+    current.state_words || STATES[current.state] || `第 ${current.revision} 版`;
+  const at = current.at ? hourMinute(current.at) : '';
+  part(card, 'theirs-note').textContent = [at, current.by_name, current.note].filter(Boolean).join(' ');
+}
+
+function askToDrop(record) {
+  const sheet = document.getElementById('drop-sheet');
+  sheet.querySelector('[data-part="what"]').textContent = [record.patient_name, record.label]
+    .filter(Boolean)
+    .join(' ');
+  sheet.returnValue = '';
+  sheet.addEventListener(
+    'close',
+    () => {
+      if (sheet.returnValue === 'drop') outbox.discard(record.op_id);
+    },
+    { once: true },
+  );
+  sheet.showModal();
+}
+
+function receipts(done, left) {
+  const section = document.getElementById('receipts');
+  section.hidden = !done.length;
+  if (!done.length) return;
+  section.querySelector('[data-count]').textContent = `${done.length} 条`;
+  const confirmed = done.filter((record) => record.result?.entity_id).length;
+  document.getElementById('receipt-words').textContent = `服务器回执 ${confirmed}/${done.length}`;
+  const newest = Math.max(...done.map((record) => record.done_at));
+  document.getElementById('receipt-time').textContent = left
+    ? `${hourMinute(newest)} 止`
+    : hourMinute(newest);
+  section.querySelector('[data-list]').replaceChildren(...[...done].reverse().map(receiptRow));
+}
+
+function receiptRow(record) {
+  const row = clone('waiting-row');
+  row.querySelector('.icon use').setAttribute('href', '/static/vendor/sprite.svg#check');
+  part(row, 'name').textContent = record.patient_name || '';
+  part(row, 'label').textContent = record.label;
+  part(row, 'time').textContent = hourMinute(record.done_at);
+  part(row, 'why').hidden = true;
+  if (record.kind === 'visit.create') row.href = `/visits/${record.op_id}`;
+  else if (record.patient_id) row.href = `/patients/${record.patient_id}`;
+  return row;
+}

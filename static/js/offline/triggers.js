@@ -1,0 +1,115 @@
+// When to send and when to fetch. Several triggers, because none can be trusted alone: Background Sync is
+// missing in Firefox and Safari, the online event lies, timers sleep with the screen.
+
+import { listen } from './channel.js';
+import * as fresh from './fresh.js';
+import { online } from './net.js';
+import * as notice from './notice.js';
+import * as outbox from './outbox.js';
+import * as overlay from './overlay.js';
+import * as pack from './pack.js';
+import * as pages from './pages.js';
+import { userId } from './person.js';
+import { send } from './sender.js';
+import * as status from './status.js';
+
+const TICK_MS = 60000;
+const YOUNG_MS = 60000; // a pack this young is not asked for again by itself
+
+let timer = 0;
+let keepsPages = false;
+let lastReload = 0;
+
+/** @param {{pages: boolean}} can pages: a worker is there to show what a pack brings */
+export function start(can) {
+  keepsPages = can.pages;
+  listen(hear);
+  window.addEventListener('online', () => go('online'));
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') go('visible');
+  });
+  go('load');
+}
+
+/** 立即上传: no back-off and no waiting for the ten seconds of undo. */
+export function sendNow() {
+  return go('button');
+}
+
+async function go(reason) {
+  if (!userId()) return undefined;
+  clearTimeout(timer);
+  const result = await send({ reason }).catch(() => ({ outcome: 'failed', sent: 0 }));
+  const wait = await untilNext(result);
+  clearTimeout(timer);
+  timer = setTimeout(() => go('timer'), wait);
+  if (result.user_id && result.user_id !== userId()) {
+    otherUser();
+    return result;
+  }
+  // Push before pull: what comes back then already knows what was sent.
+  if (result.user_id) await refreshPack(result.sent > 0 ? 0 : YOUNG_MS);
+  return result;
+}
+
+async function untilNext(result) {
+  const held = (await outbox.pending(userId()).catch(() => [])).map((op) => op.hold_until - Date.now() + 100);
+  const soonest = Math.min(TICK_MS, ...held.filter((ms) => ms > 0));
+  return result.retry_ms === undefined ? soonest : Math.min(soonest, Math.max(result.retry_ms, 1000));
+}
+
+async function refreshPack(max_age_ms) {
+  if (!keepsPages) return;
+  const first = !(await pages.meta().catch(() => undefined));
+  const onProgress = first ? status.packProgress : undefined;
+  await pack.refresh({ user_id: userId(), max_age_ms, onProgress }).catch((error) => storeTrouble(error));
+}
+
+function storeTrouble(error) {
+  if (error?.name !== 'QuotaExceededError') return;
+  notice.show('quota', {
+    kind: 'fault',
+    text: '手机存储空间不够，新资料没有下载完。没上传的记录都还在，可以照常上传。',
+  });
+}
+
+function hear(message) {
+  if (message.t === 'outbox') {
+    overlay.run();
+    if (message.change === 'added') added();
+  } else if (message.t === 'page') {
+    if (fresh.isHere(message.url)) fresh.offer();
+  } else if (message.t === 'pages') {
+    if (message.changed.some(fresh.isHere)) fresh.offer({ unlessSameRev: true });
+    overlay.run();
+  } else if (message.t === 'sent') {
+    reloadUnlessKept();
+  } else if (message.t === 'other_user') {
+    if (message.user !== userId()) otherUser();
+  }
+}
+
+async function added() {
+  // Ask for lasting storage when there is something worth lasting.
+  navigator.storage?.persist?.().catch(() => {});
+  const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
+  registration?.sync?.register('push').catch(() => {});
+  if (online()) go('added');
+}
+
+/** A page that is not in the pack shows what was sent only after the server is asked for it. */
+async function reloadUnlessKept() {
+  const kept = await pages.get(location.href).catch(() => undefined);
+  if (kept?.packed || Date.now() - lastReload < 1000) return;
+  lastReload = Date.now();
+  await fresh.reload();
+  overlay.run();
+}
+
+function otherUser() {
+  notice.show('other-user', {
+    text: '这台手机已换了别的账号登录。',
+    action: '刷新',
+    run: () => location.assign('/'),
+  });
+}

@@ -1,0 +1,58 @@
+// The worker: registered here, renewed only when a person says so. No page reloads under anybody's hands.
+
+import * as notice from './notice.js';
+import { send } from './sender.js';
+
+let asked = false;
+
+/** @returns {Promise<ServiceWorkerRegistration | null>} null: no worker here; the outbox works without */
+export async function start() {
+  if (!('serviceWorker' in navigator)) return null;
+  const controlled = Boolean(navigator.serviceWorker.controller);
+  navigator.serviceWorker.addEventListener('controllerchange', () => changed(controlled));
+  try {
+    const registration = await navigator.serviceWorker.register('/sw.js', {
+      type: 'module',
+      scope: '/',
+      updateViaCache: 'none',
+    });
+    watch(registration);
+    return registration;
+  } catch {
+    return null; // an old kernel without module workers, or a private window
+  }
+}
+
+function watch(registration) {
+  if (registration.waiting && navigator.serviceWorker.controller) offer(registration);
+  registration.addEventListener('updatefound', () => {
+    const coming = registration.installing;
+    coming?.addEventListener('statechange', () => {
+      if (coming.state === 'installed' && navigator.serviceWorker.controller) offer(registration);
+    });
+  });
+}
+
+function offer(registration) {
+  notice.show('update', {
+    text: '有新版本。',
+    action: '更新',
+    async run() {
+      asked = true;
+      await send({ reason: 'button' }).catch(() => {});
+      registration.waiting?.postMessage({ t: 'update' });
+    },
+  });
+}
+
+function changed(controlled) {
+  if (asked) {
+    location.reload();
+  } else if (controlled) {
+    notice.show('update', {
+      text: '已换成新版本，刷新后生效。',
+      action: '刷新',
+      run: () => location.reload(),
+    });
+  }
+}

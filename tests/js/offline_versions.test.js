@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { aVisit } from './offline_setup.js';
+
+const outbox = await import('../../static/js/offline/outbox.js');
+const { openDB } = await import('../../static/js/offline/idb.js');
+
+test('a newer release may change the store while an older page has it open, and finds everything', async () => {
+  const record = await outbox.add(aVisit());
+  const newer = await openDB(outbox.DATABASE, 2, {
+    upgrade: (db, _old, _new, tx) => tx.objectStore('ops').createIndex('later', 'kind'),
+  });
+  assert.equal((await newer.get('ops', record.op_id)).label, '高血压随访');
+  newer.close();
+});
