@@ -87,7 +87,12 @@ def of_visits(visit_ids: Iterable[str]) -> dict[str, GradeRecord]:
 
 def reasons(record: GradeRecord) -> list[dict[str, Any]]:
     """The reasons of a kept grade in words, from the facts it was made from."""
-    return explain.explain(record.facts, {"reasons": record.reasons})
+    return reasons_in_words(record, record.reasons)
+
+
+def reasons_in_words(record: GradeRecord, codes: Sequence[str]) -> list[dict[str, Any]]:
+    """Other reasons (those of the phone) in words, with the facts of `record`."""
+    return explain.explain(record.facts, {"reasons": list(codes)})
 
 
 def confirm_downgrade(user: User, patient_id: str) -> CurrentGrade:

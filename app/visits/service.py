@@ -126,7 +126,7 @@ def last_answers_many(patient_ids: Iterable[str]) -> dict[str, dict[str, tuple[d
 
 
 def _patient(op: Op, patient_id: str) -> Patient:
-    patient = db.session.scalar(_in_scope(op.author, patient_id, "visit"))
+    patient: Patient | None = db.session.scalar(_in_scope(op.author, patient_id, "visit"))
     if patient is None:
         raise _absent(op)
     return patient

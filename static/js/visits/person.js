@@ -1,0 +1,60 @@
+// Who is being visited, read from the patient page this phone keeps. No network is waited for.
+
+import * as outbox from '../offline/outbox.js';
+import * as pages from '../offline/pages.js';
+
+/**
+ * The data block of a patient page and the address of the page it came from.
+ * @param {string} html
+ * @returns {?object} null when the page is no patient page
+ */
+export function dataOf(html) {
+  const page = new DOMParser().parseFromString(html, 'text/html');
+  const block = page.getElementById('patient-data');
+  try {
+    return block ? JSON.parse(block.textContent) : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @returns {Promise<?{data: object, html: string}>} null: neither the phone nor the server has this person
+ */
+export async function load(id, fetch = globalThis.fetch) {
+  const url = `/patients/${encodeURIComponent(id)}`;
+  const stored = await pages.get(url).catch(() => undefined);
+  const html = stored ? stored.html : await fetched(url, fetch);
+  const data = html ? dataOf(html) : null;
+  return data && data.id === id ? { data, html } : null;
+}
+
+async function fetched(url, fetch) {
+  try {
+    const response = await fetch(url, { headers: { Accept: 'text/html' }, credentials: 'same-origin' });
+    return response.ok && response.headers.get('X-Page-User') ? await response.text() : '';
+  } catch {
+    return '';
+  }
+}
+
+/** A definition of a form from the page this phone keeps for it. @returns {Promise<?object>} */
+export async function definitionOf(key) {
+  const stored = await pages.get(`/visits/new/${key}`).catch(() => undefined);
+  if (!stored) return null;
+  const block = new DOMParser().parseFromString(stored.html, 'text/html').getElementById('form-definition');
+  return block ? JSON.parse(block.textContent) : null;
+}
+
+/**
+ * Visits of this person that the stored page does not know yet, oldest first: waiting ones, and those
+ * confirmed since the page was stored. The one being mended (`except`) is left out.
+ */
+export async function unseenVisits(user, patientId, html, except) {
+  const [waiting, meta] = await Promise.all([outbox.pending(user), pages.meta().catch(() => undefined)]);
+  const done = meta ? await outbox.doneSince(user, meta.started_at) : [];
+  return [...done.filter((op) => !html.includes(op.op_id)), ...waiting]
+    .filter((op) => op.patient_id === patientId && /^visit\.(create|correct)$/.test(op.kind))
+    .filter((op) => op.op_id !== except && op.payload.answers)
+    .sort((a, b) => a.n - b.n);
+}
