@@ -1,0 +1,69 @@
+"""What the browser is given to install: worker, shell, manifest."""
+
+import json
+import re
+
+from app import guard
+from app.config import ROOT
+from app.pwa.build import build, shell
+
+
+def constants(text: str) -> dict[str, str]:
+    """The header list of service_worker/headers.js, strings joined."""
+    block = re.search(r"HEADERS = \{(.*?)\n\};", text, re.S).group(1)
+    joined = re.sub(r"[\"'] \+\s*[\"']", "", block)
+    found = re.findall(r"'([\w-]+)':\s*(?:'([^']*)'|\"([^\"]*)\")", joined)
+    return {name: single or double for name, single, double in found}
+
+
+def test_a_page_the_worker_makes_up_carries_the_headers_of_the_server() -> None:
+    text = (ROOT / "service_worker" / "headers.js").read_text()
+    assert constants(text) == guard.HEADERS
+
+
+def test_the_worker_is_asked_for_every_time(client) -> None:
+    for path in ("/sw.js", "/sw/strategies.js", "/sw/precache.js"):
+        answer = client.get(path)
+        assert answer.status_code == 200 and answer.mimetype == "text/javascript"
+        assert answer.headers["Cache-Control"] == "no-cache"
+    assert client.get("/sw/nothing.js").status_code == 404
+
+
+def test_the_precache_list_names_the_build_and_only_things_everybody_may_have(client) -> None:
+    text = client.get("/sw/precache.js").get_data(as_text=True)
+    assert f'BUILD = "{build()}"' in text
+    listed = json.loads(text.split("SHELL = ")[1].rstrip().rstrip(";"))
+    assert listed == list(shell())
+    for path in listed:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "X-Page-User" not in answer.headers
+
+
+def test_the_worker_imports_only_what_the_shell_or_the_worker_folder_holds(client) -> None:
+    for source in (ROOT / "service_worker").glob("*.js"):
+        for path in re.findall(r"from '([^']+)'", source.read_text()):
+            assert path in shell() or client.get(path).status_code == 200, (source.name, path)
+
+
+def test_every_module_finds_the_modules_it_imports() -> None:
+    for source in (ROOT / "static" / "js").rglob("*.js"):
+        for path in re.findall(r"(?:from|import\()\s*'(\.[^']+)'", source.read_text()):
+            assert (source.parent / path).resolve().is_file(), f"{source.relative_to(ROOT)} imports {path}"
+
+
+def test_the_manifest_makes_it_installable(client) -> None:
+    answer = client.get("/manifest.json")
+    manifest = answer.get_json(force=True)
+    assert answer.mimetype == "application/manifest+json"
+    assert manifest["name"] == "暖巡" and manifest["display"] == "standalone"
+    assert {icon["purpose"] for icon in manifest["icons"]} >= {"any", "maskable"}
+    for icon in manifest["icons"]:
+        assert client.get(icon["src"]).status_code == 200
+    assert [shortcut["url"] for shortcut in manifest["shortcuts"]] == ["/today", "/orders/new"]
+
+
+def test_the_offline_page_names_nobody(make) -> None:
+    doctor = make.signed_in("doctor")
+    text = doctor.get("/offline").get_data(as_text=True)
+    assert "data-user" not in text and "没有存在手机上" in text
