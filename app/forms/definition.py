@@ -27,6 +27,13 @@ class Definition:
     computed: dict[str, Field]
 
     @property
+    def phone(self) -> dict[str, Any]:
+        """What a phone needs of it: everything but the English labels and the sources."""
+        slim = _without_notes(self.raw)
+        assert isinstance(slim, dict)
+        return slim
+
+    @property
     def layout(self) -> list[dict[str, Any]]:
         """Sections in the order of the screen; the order of `fields` is that of the paper."""
         return list(self.raw["layout"])
@@ -38,6 +45,14 @@ class Definition:
     @property
     def yields(self) -> list[dict[str, Any]]:
         return list(self.raw["yields"])
+
+
+def _without_notes(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {
+            key: _without_notes(value) for key, value in part.items() if key not in ("en", "source", "mark")
+        }
+    return [_without_notes(one) for one in part] if isinstance(part, list) else part
 
 
 def read(path: Path) -> Definition:

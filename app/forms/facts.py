@@ -95,8 +95,7 @@ FIGURES = {
     "adl": "score",
 }
 FACTS = frozenset(
-    [*READINGS, *PLAIN, *FIGURES]
-    + ["red_flags", "adverse", "complication", "falls", "cognition", "depression"]
+    [*READINGS, *PLAIN, *FIGURES, "red_flags", "adverse", "complication", "falls", "cognition", "depression"]
 )
 
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { check } from '../../static/js/forms/check.js';
+import { choiceOf, fromStrings } from '../../static/js/forms/collect.js';
 import { bmi, compute } from '../../static/js/forms/compute.js';
 import { factsFrom, mergeFacts, observations, summary } from '../../static/js/forms/facts.js';
 
@@ -31,7 +32,9 @@ test('answers are judged as in Python, case by case', () => {
 
 test('a remedy is offered where there is one', () => {
   const answers = { sbp: 162, dbp: 94, visit_class: 1, adverse_reaction: 1 };
-  const found = check(forms.hypertension, answers, {}).errors.find((one) => one.code === 'class_above_target');
+  const found = check(forms.hypertension, answers, {}).errors.find(
+    (one) => one.code === 'class_above_target',
+  );
   assert.equal(found.message, '血压 162/94 高于目标 150/90，不能选“控制满意”。');
   assert.deepEqual(found.fix, { key: 'visit_class', value: 2, zh: '改成 控制不满意' });
 });
@@ -54,4 +57,31 @@ test('a newer fact replaces an older one and not the other way round', () => {
     grown.bp.map((reading) => reading.date),
     ['2026-06-01', '2026-05-01'],
   );
+});
+
+test('texts of a page become the same answers as on the server', () => {
+  const form = forms.hypertension;
+  const read = (lists) => {
+    const { emergency_flags: flags, ...rest } = fromStrings(form, lists);
+    assert.deepEqual(flags, []);
+    return rest;
+  };
+  assert.deepEqual(read({ sbp: [' １３２ '], weight: ['58．5'] }), { sbp: 132, weight: 58.5 });
+  assert.deepEqual(read({ sbp: ['132.0'], dbp: [''], heart_rate: ['?'] }), { sbp: 132, heart_rate: '?' });
+  assert.deepEqual(read({ symptoms: ['2', '3'], bp_arm: ['L'] }), { symptoms: [2, 3], bp_arm: 'L' });
+  assert.deepEqual(read({ referral: ['refused'] }), { referral: false, emergency_action: 2 });
+  assert.deepEqual(read({ mode: ['home'], unknown: ['x'] }), {});
+  const rows = {
+    'meds-0-drug_name': ['氨氯地平'],
+    'meds-0-dose_per_time': ['2.5'],
+    'meds-3-drug_name': [''],
+  };
+  assert.deepEqual(read(rows), { meds: [{ drug_name: '氨氯地平', dose_per_time: 2.5 }] });
+});
+
+test('the button of an answer is the most telling one', () => {
+  const field = forms.hypertension.fields.find((one) => one.key === 'referral');
+  assert.equal(choiceOf(field, { referral: false, emergency_action: 2 }).value, 'refused');
+  assert.equal(choiceOf(field, { referral: false }).value, 'no');
+  assert.equal(choiceOf(field, {}), null);
 });

@@ -122,7 +122,7 @@ export function worded(template, values) {
 /** A value in words: its label if it has one, days as 6月8日, — for nothing. */
 export function labelled(field, value) {
   if (value === null || value === undefined) return '—';
-  if (isNumber(value)) return (field.labels || {})[plain(value)] || plain(value);
+  if (isNumber(value)) return field.labels?.[plain(value)] || plain(value);
   if (typeof value === 'string') return day(value) ? spoken(value) : value;
   return value === true ? '是' : '否';
 }

@@ -46,7 +46,7 @@ export class Values {
   }
 
   lastOf(key) {
-    return (this.context.last || {})[key] || {};
+    return this.context.last?.[key] || {};
   }
 
   /** Diagnoses on record or just answered, with those the form itself implies. */

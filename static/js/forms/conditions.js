@@ -36,20 +36,20 @@ const OPERATORS = {
 /**
  * Whether a condition is true: a list of conditions means all of them, none always holds.
  * @param {*} condition
- * @param {(name: string) => *} valueOf
+ * @param {(name: string) => *} lookup
  * @returns {boolean}
  */
-export function holds(condition, valueOf) {
+export function holds(condition, lookup) {
   if (condition === null || condition === undefined) return true;
   if (!Array.isArray(condition)) {
-    if (condition.any) return condition.any.some((one) => holds(one, valueOf));
-    if (condition.all) return condition.all.every((one) => holds(one, valueOf));
-    return !holds(condition.not, valueOf);
+    if (condition.any) return condition.any.some((one) => holds(one, lookup));
+    if (condition.all) return condition.all.every((one) => holds(one, lookup));
+    return !holds(condition.not, lookup);
   }
   if (typeof condition[0] === 'string') {
     const [name, operator, given] = condition;
-    const right = typeof given === 'string' && given[0] === '$' ? valueOf(given.slice(1)) : given;
-    return OPERATORS[operator](valueOf(name), right);
+    const right = typeof given === 'string' && given[0] === '$' ? lookup(given.slice(1)) : given;
+    return OPERATORS[operator](lookup(name), right);
   }
-  return condition.every((one) => holds(one, valueOf));
+  return condition.every((one) => holds(one, lookup));
 }

@@ -11,7 +11,7 @@ export function factsFrom(form, answers, on, context) {
   const values = trusted(form, answers, context);
   const made = {};
   for (const rule of form.yields) {
-    const value = rule.fact ? valueOf(rule, values) : null;
+    const value = rule.fact ? factOf(rule, values) : null;
     if (value === null) continue;
     if (rule.kind === 'reading') made[rule.fact] = [{ date: on, ...value }];
     else made[rule.fact] = rule.kind === 'latest' ? { date: on, ...value } : value;
@@ -45,7 +45,7 @@ export function observations(form, answers, context) {
   const values = trusted(form, answers, context);
   const rows = [];
   for (const rule of form.yields) {
-    const value = rule.measure ? values.get(rule.value) : valueOf(rule, values);
+    const value = rule.measure ? values.get(rule.value) : factOf(rule, values);
     if (value === null) continue;
     const row = { code: rule.measure || rule.fact, value: bare(value), unit: rule.unit || '' };
     if (rule.on && values.get(rule.on) !== null) row.on = values.get(rule.on);
@@ -66,7 +66,7 @@ export function summary(form, answers) {
   return line ? worded(line.zh, values) : '';
 }
 
-function valueOf(rule, values) {
+function factOf(rule, values) {
   if (rule.kind === 'conditions') return conditionsOf(rule, values);
   if (rule.needs.some((key) => values.get(key) === null)) return null;
   if (rule.kind === 'plain') return values.get(rule.fields.value);
@@ -86,10 +86,14 @@ function conditionsOf(rule, values) {
   const other = values.get(rule.fields.other);
   if (codes === null && other === null) return null;
   const written = (other || '').split(/[、，,；;]/).filter((name) => stripped(name) !== '');
-  return [...(codes || []).filter((code) => code !== 'none'), ...written.map((_, place) => `other_${place + 1}`)];
+  return [
+    ...(codes || []).filter((code) => code !== 'none'),
+    ...written.map((_, place) => `other_${place + 1}`),
+  ];
 }
 
 function bare(value) {
-  const inside = value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.values(value) : [];
+  const inside =
+    value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.values(value) : [];
   return inside.length === 1 && typeof inside[0] === 'number' ? inside[0] : value;
 }

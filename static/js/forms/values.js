@@ -26,17 +26,17 @@ export function plain(number) {
  * What is wrong with a value that is not absent.
  * @returns {Array<[string, string, string]>} pointer below the field, code, message
  */
-export function faults(field, value, valueOf) {
+export function faults(field, value, lookup) {
   if (field.type in DECIMALS) return numberFaults(field, value);
   if (field.type === 'text') return textFaults(field, value);
-  if (field.type === 'date') return dateFaults(field, value, valueOf);
+  if (field.type === 'date') return dateFaults(field, value, lookup);
   if (field.type === 'bool') {
     return typeof value === 'boolean' ? [] : [['', 'type', `${field.zh}只能是“是”或“否”。`]];
   }
   if (field.type === 'enum') {
     return isOption(field, value) ? [] : [['', 'choice', `${field.zh}没有这个选项。`]];
   }
-  return field.type === 'multi' ? multiFaults(field, value) : rowFaults(field, value, valueOf);
+  return field.type === 'multi' ? multiFaults(field, value) : rowFaults(field, value, lookup);
 }
 
 function isOption(field, value) {
@@ -72,11 +72,11 @@ function textFaults(field, value) {
   return letters.length > field.max ? [['', 'too_long', `${field.zh}最多 ${field.max} 个字。`]] : [];
 }
 
-function dateFaults(field, value, valueOf) {
+function dateFaults(field, value, lookup) {
   if (day(value) === null) return [['', 'date', `${field.zh}须为有效的日期。`]];
   const hard = field.hard || {};
-  const low = hard.min ? valueOf(hard.min) : null;
-  const high = hard.max ? valueOf(hard.max) : null;
+  const low = hard.min ? lookup(hard.min) : null;
+  const high = hard.max ? lookup(hard.max) : null;
   if (low && value < low) return [['', 'range', `${field.zh}不能早于 ${spoken(low)}。`]];
   return high && value > high ? [['', 'range', `${field.zh}不能晚于 ${spoken(high)}。`]] : [];
 }
@@ -94,24 +94,28 @@ export function aloneOption(field, value) {
   return field.options.find((option) => option.excludes === 'all' && value.includes(option.code)) || null;
 }
 
-function rowFaults(field, value, valueOf) {
+function rowFaults(field, value, lookup) {
   if (!Array.isArray(value)) return [['', 'type', `${field.zh}须为列表。`]];
   if (value.length > field.max_rows) return [['', 'too_long', `${field.zh}最多 ${field.max_rows} 行。`]];
-  return value.reduce((all, row, place) => all.concat(oneRow(field, row, place, valueOf)), []);
+  return value.reduce((all, row, place) => all.concat(oneRow(field, row, place, lookup)), []);
 }
 
-function oneRow(field, row, place, valueOf) {
+function oneRow(field, row, place, lookup) {
   const title = `${field.zh}第 ${place + 1} 行`;
   if (row === null || typeof row !== 'object' || Array.isArray(row)) {
     return [[`/${place}`, 'type', `${title}看不懂。`]];
   }
   const known = new Set(field.item.map((item) => item.key));
-  const wrong = unknownKeys(row, known).map((key) => [`/${place}/${escaped(key)}`, 'unknown_field', '表里没有这一项。']);
+  const wrong = unknownKeys(row, known).map((key) => [
+    `/${place}/${escaped(key)}`,
+    'unknown_field',
+    '表里没有这一项。',
+  ]);
   for (const item of field.item) {
     const pointer = `/${place}/${item.key}`;
     const cell = own(row, item.key);
     if (!absent(cell)) {
-      for (const [below, code, message] of faults(item, cell, valueOf)) {
+      for (const [below, code, message] of faults(item, cell, lookup)) {
         wrong.push([pointer + below, code, `${title}：${message}`]);
       }
     } else if (item.required) {
@@ -123,7 +127,7 @@ function oneRow(field, row, place, valueOf) {
 
 /** A key's own value: `constructor` and the like are no answers. */
 export function own(object, key) {
-  return Object.prototype.hasOwnProperty.call(object, key) ? object[key] : undefined;
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 /** Keys the form does not have, sorted. */
