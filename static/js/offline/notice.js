@@ -55,7 +55,7 @@ export function icon(name, size = '') {
 function button(words, run) {
   const element = document.createElement('button');
   element.type = 'button';
-  element.className = 'btn text low notice-act';
+  element.className = 'btn text low right';
   element.textContent = words;
   element.addEventListener('click', run);
   return element;

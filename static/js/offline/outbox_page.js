@@ -5,6 +5,7 @@ import { listen } from './channel.js';
 import { formOf } from './mend.js';
 import { icon } from './notice.js';
 import * as outbox from './outbox.js';
+import * as pages from './pages.js';
 import { userId } from './person.js';
 import { sendNow } from './triggers.js';
 
@@ -15,6 +16,7 @@ const LABELS = {
   village_id: '村',
   address: '地址',
   conditions: '慢病',
+  form_version: '表单版本',
   visited_at: '随访时间',
   next_visit_on: '下次随访日期',
   mode: '方式',
@@ -46,6 +48,7 @@ const WAITS_FOR = {
 };
 
 let hearing = false;
+const questions = new Map(); // form key -> the stored form page, where the fields have their names
 
 /** Called for this page, and again when it was swapped. */
 export function start() {
@@ -86,6 +89,7 @@ export async function paint() {
       outbox.pending(user),
       outbox.doneSince(user, midnight),
     ]);
+    await readForms(needs);
     fill('needs', needs, needCard);
     fill('waiting', [...waiting].reverse(), waitingRow);
     receipts(done, waiting.length);
@@ -135,7 +139,9 @@ function needCard(record) {
   part(card, 'who').textContent = [record.patient_name, record.label].filter(Boolean).join(' · ');
   part(card, 'time').textContent = time(record);
   part(card, 'detail').textContent = sentence(result.detail || '服务器没有收下这条记录。');
-  part(card, 'faults').replaceChildren(...(result.errors || []).map(faultLine));
+  part(card, 'faults').replaceChildren(
+    ...(result.errors || []).map((e) => faultLine(e, record.payload.form)),
+  );
   const conflict = record.state === 'conflict';
   part(card, 'compare').hidden = !conflict;
   if (conflict) compare(card, record, result.current || {});
@@ -158,15 +164,35 @@ function sentence(text) {
   return /[。！？]$/.test(text) ? text : `${text}。`;
 }
 
-function faultLine({ pointer = '', message, code }) {
+function faultLine({ pointer = '', message, code }, form) {
   const line = document.createElement('li');
   line.className = 'message fault';
   const words = document.createElement('span');
-  const label = LABELS[pointer.split('/').pop()];
+  const label = labelOf(pointer.split('/').slice(2), form);
   const text = message || code;
   words.textContent = label && !text.includes(label) ? `${label}：${text}` : text;
   line.append(icon('circle-alert'), words);
   return line;
+}
+
+async function readForms(records) {
+  for (const { payload } of records) {
+    if (!payload.form || questions.has(payload.form)) continue;
+    const page = await pages.get(`/visits/new/${payload.form}`).catch(() => undefined);
+    if (page) questions.set(payload.form, new DOMParser().parseFromString(page.html, 'text/html'));
+  }
+}
+
+/** The name a field has on its form: answers/systolic → 收缩压. */
+function labelOf(path, form) {
+  const key = path[0] === 'answers' ? path[1] : path[0];
+  const page = questions.get(form);
+  const named =
+    key &&
+    page &&
+    (page.querySelector(`[data-side="${CSS.escape(key)}"]`)?.parentElement.querySelector('.f-label') ||
+      page.querySelector(`[data-field~="${CSS.escape(key)}"] .f-label`));
+  return named?.textContent.trim() || LABELS[key] || '';
 }
 
 /** What this phone says beside what the server says. */
