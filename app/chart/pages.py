@@ -1,0 +1,227 @@
+"""The patient page as a person sees it and as a phone keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import current_app, render_template
+
+from app.accounts.models import CLINICIANS, User
+from app.chart import queries
+from app.chart.queries import View
+from app.forms import engine
+from app.grading.explain import missing_text
+from app.grading.rules import shipped_table
+from app.orders.models import Order
+from app.patients import scope
+from app.patients.identity import age_on, mask_name, mask_phone
+from app.patients.models import Patient
+from app.patients.schema import RELATIONS
+from app.plans.index import embedded
+from app.pwa import registry
+from app.pwa.registry import PackPage
+from app.shared import clock
+from app.sync import feed
+from app.visits.models import Visit
+
+TOP_REASONS = 3
+CHUNK = 40  # patients loaded together while a pack streams
+FORM_ORDER = ("hypertension", "diabetes", "adl", "general")
+SEX = {"1": "男", "2": "女"}
+
+
+def context(view: View, role: str) -> dict[str, Any]:
+    """What chart/patient.html needs. Only the age in it depends on the day, and the phone corrects that."""
+    patient, grade = view.patient, view.grade
+    words = grade.words if grade else []
+    emergency = bool(grade and grade.emergency)
+    return {
+        "view": view,
+        "patient": patient,
+        "title": patient.name,
+        "sex": SEX[patient.sex],
+        "age": age_on(patient.birth_date, clock.today()),
+        "facts_line": facts_line(view),
+        "grade": grade,
+        "emergency": emergency,
+        "alarm": next((one["text"] for one in words if one["emergency"]), ""),
+        "reasons": words[:TOP_REASONS],
+        "more_reasons": words[TOP_REASONS:],
+        "missing": [missing_text(key) for key in (grade.missing if grade else [])],
+        "colour_words": shipped_table()["colours"],
+        "next_on": view.due[0].due_on if view.due else None,
+        "titles": {key: form.zh for key, form in engine.all_definitions().items()},
+        "orders": [order_line(order) for order in view.orders],
+        "start_forms": start_forms(view),
+        "calls": calls(patient),
+        "phone_masked": mask_phone(patient.phone),
+        "contact": contact(patient),
+        "emergency_phone": current_app.config["EMERGENCY_PHONE"],
+        "may_visit": role in CLINICIANS,
+        "home": "/patients" if role == "manager" else "/today",
+        "data": embedded(data_block(view)),
+    }
+
+
+def facts_line(view: View) -> list[str]:
+    """高血压 · 2型糖尿病 · 独居"""
+    patient, labels = view.patient, shipped_table()["labels"]["conditions"]
+    conditions = view.facts.get("conditions")
+    if conditions is None:
+        found = ["慢性病未登记"]
+    else:
+        found = [labels[code] for code in conditions if code in labels]
+        other = len(conditions) - len(found)
+        found += ["其他疾病"] if other else [] if found else ["无慢性病"]
+    marks = (
+        ("独居", view.facts.get("lives_alone")),
+        ("安宁疗护", patient.hospice),
+        ("家庭病床", patient.home_bed_open),
+        ("带管", patient.tubes),
+        ("已结案", patient.ended_on),
+    )
+    return found + [word for word, true in marks if true]
+
+
+def start_forms(view: View) -> list[dict[str, Any]]:
+    """The forms of the sheet 开始随访: those that are due first, then the others."""
+    due = {item.form: item for item in view.due}
+    rest = [key for key in FORM_ORDER if key not in due]
+    definitions = engine.all_definitions()
+    return [
+        {
+            "key": key,
+            "title": due[key].label if key in due else definitions[key].zh,
+            "icon": definitions[key].icon,
+            "due_on": due[key].due_on if key in due else None,
+        }
+        for key in [*due, *rest]
+        if key in definitions
+    ]
+
+
+def order_line(order: Order) -> dict[str, Any]:
+    at = clock.local(order.when_at)
+    return {
+        "id": order.id,
+        "on": at.date(),
+        "what": f"{order.name} {at.hour}:{at:%M}",
+        "state": order.state_words,
+    }
+
+
+def contact(patient: Patient) -> str:
+    """儿子 王小明"""
+    relation = RELATIONS.get(patient.contact_relation or "", "")
+    return " ".join(part for part in (relation, patient.contact_name) if part)
+
+
+def calls(patient: Patient) -> list[tuple[str, str]]:
+    """(whom, number): the person, then the contact; only numbers that are there."""
+    pairs = (("本人", patient.phone), (contact(patient) or "联系人", patient.contact_phone))
+    return [(who, number) for who, number in pairs if number]
+
+
+def data_block(view: View) -> dict[str, Any]:
+    """What the scripts of this page and of the forms read. Dates as ISO text."""
+    patient, grade = view.patient, view.grade
+    return {
+        "id": patient.id,
+        "name": patient.name,
+        "name_masked": mask_name(patient.name),
+        "sex": patient.sex,
+        "birth_date": patient.birth_date.isoformat(),
+        "phone": patient.phone,
+        "village": view.village,
+        "revision": patient.revision,
+        "facts": view.facts,
+        "grade": None if grade is None else {
+            "colour": grade.colour,
+            "emergency": grade.emergency,
+            "reasons": grade.reasons,
+            "missing": grade.missing,
+            "due_in_days": grade.due_in_days,
+            "rule_version": grade.rule_version,
+        },
+        "due_on": view.due[0].due_on.isoformat() if view.due else None,
+        "tasks": [
+            {"form": item.form, "label": item.label, "due_on": item.due_on.isoformat()} for item in view.due
+        ],
+        "last": view.last,
+        "last_meds": next((lists["meds"] for lists in view.last_lists.values() if "meds" in lists), []),
+        "last_lists": view.last_lists,
+        "height": view.last.get("height", {}).get("value"),
+        "last_visit_on": _last_visit_on(view.visits),
+        "visits": [
+            {
+                "id": visit.id,
+                "form": visit.form,
+                "title": _title(visit),
+                "visited_on": visit.visited_on.isoformat(),
+                "summary": visit.summary,
+                "colour": visit.colour,
+            }
+            for visit in view.visits
+        ],
+        "orders": [order.id for order in view.orders],
+        "phone_calls": {
+            "patient": patient.phone,
+            "contact": patient.contact_phone,
+            "contact_name": contact(patient),
+            "emergency": current_app.config["EMERGENCY_PHONE"],
+        },
+    }  # fmt: skip
+
+
+def _last_visit_on(visits: list[Visit]) -> dict[str, str]:
+    """form -> newest day, for the question whether this visit is written down late."""
+    found: dict[str, str] = {}
+    for visit in visits:
+        found.setdefault(visit.form, visit.visited_on.isoformat())
+    return found
+
+
+def _title(visit: Visit) -> str:
+    form = engine.all_definitions().get(visit.form)
+    return form.zh if form is not None else visit.form
+
+
+def rev(seq: int) -> str:
+    return registry.rev(seq)
+
+
+def register() -> None:
+    registry.register_pages(pages_of)
+
+
+def pages_of(user: User) -> Iterable[PackPage]:
+    """Every patient of a clinician's panel, newest changes first: a delta is then loaded in few chunks."""
+    if user.role not in CLINICIANS:
+        return
+    patients = scope.all_of(user)
+    seqs = feed.touched(patient.id for patient in patients)
+    patients.sort(key=lambda patient: -seqs.get(patient.id, 0))
+    for start in range(0, len(patients), CHUNK):
+        chunk = patients[start : start + CHUNK]
+        loaded = _Chunk(chunk, user.role)
+        for patient in chunk:
+            seq = seqs.get(patient.id, 0)
+            yield PackPage(f"/patients/{patient.id}", seq, loaded.renderer(patient.id, seq))
+
+
+class _Chunk:
+    """Patients loaded together when the first of them is asked for, and forgotten when all were given."""
+
+    def __init__(self, patients: list[Patient], role: str) -> None:
+        self._patients, self._role = patients, role
+        self._views: dict[str, View] | None = None
+
+    def renderer(self, patient_id: str, seq: int) -> Callable[[], str]:
+        return lambda: self._render(patient_id, seq)
+
+    def _render(self, patient_id: str, seq: int) -> str:
+        if self._views is None or patient_id not in self._views:
+            self._views = {view.patient.id: view for view in queries.load_many(self._patients)}
+        view = self._views.pop(patient_id)
+        return render_template("chart/patient.html", page_rev=rev(seq), tab=None, **context(view, self._role))
