@@ -21,6 +21,13 @@ function icon(name) {
   return svg;
 }
 
+/** Words broken at their clauses, never inside one. */
+function clauses(holder, tag, text) {
+  for (const clause of text.match(/[^，。]+[，。]*/g) || []) {
+    holder.append(Object.assign(document.createElement(tag), { className: 'nobr', textContent: clause }));
+  }
+}
+
 /** One line: circled mark for a refusal, the shape of the tone for a warning. */
 export function line(finding, refused) {
   const made = document.createElement('p');
@@ -34,9 +41,8 @@ export function line(finding, refused) {
   const words = document.createElement('span');
   // the first sentence of an emergency is said loudest
   const loud = made.dataset.grade === 'red' ? finding.message.indexOf('。') + 1 : 0;
-  if (loud)
-    words.append(Object.assign(document.createElement('b'), { textContent: finding.message.slice(0, loud) }));
-  words.append(finding.message.slice(loud));
+  clauses(words, 'b', finding.message.slice(0, loud));
+  clauses(words, 'span', finding.message.slice(loud));
   made.append(words);
   return made;
 }

@@ -191,8 +191,9 @@ class Runtime {
   }
 
   /** Both input and change come here: a choice must be known before it is judged. */
-  changed({ target }) {
-    const mended = (target.name || '').split('-')[0];
+  changed({ target, type }) {
+    // not at change: that comes late, when a field filled before is left
+    const mended = type === 'input' ? (target.name || '').split('-')[0] : '';
     this.fromServer = this.fromServer.filter((error) => keyOf(error.pointer) !== mended);
     if (target.type === 'checkbox') this.exclude(target);
     if (target.type === 'radio' || target.type === 'checkbox') {

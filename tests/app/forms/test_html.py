@@ -102,7 +102,7 @@ def test_an_error_stands_at_its_field_and_in_the_summary():
     answers = engine.parse_html("hypertension", {"sbp": "12x"})
     errors = engine.check("hypertension", answers).errors
     html = render("hypertension", values=answers, errors=errors)
-    assert html.count("收缩压须为整数。") == 2
+    assert html.count("收缩压须为整数。") == 2  # above all fields and at its own
     assert f"有 {len(errors)} 处要改" in html
     assert Controls(html).named("sbp")[0]["aria-invalid"] == "true"
 
