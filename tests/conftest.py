@@ -48,9 +48,7 @@ def postgres_url() -> Iterator[str]:
 def _migrated(url: str) -> None:
     app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": url})
     with app.app_context():
-        db.create_all()  # BUILDING: upgrade()
-        feed.start()
-        db.session.commit()
+        upgrade()
         db.engine.dispose()
 
 
