@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 hasher = PasswordHasher()
-# Verified when nobody has that name, so that the answer takes as long and tells nothing.
-NOBODY = hasher.hash("nobody has this password")
 LONGEST = 256
+
+
+@lru_cache(maxsize=1)
+def _nobody() -> str:
+    """Verified when nobody has that name, so that the answer takes as long and tells nothing."""
+    return hasher.hash("nobody has this password")
 
 
 def hash_password(password: str) -> str:
@@ -18,6 +24,6 @@ def hash_password(password: str) -> str:
 def matches(password: str, stored: str | None) -> bool:
     """Whether `password` belongs to `stored`; None costs the same time and is never right."""
     try:
-        return hasher.verify(stored or NOBODY, password[:LONGEST]) and stored is not None
+        return hasher.verify(stored or _nobody(), password[:LONGEST]) and stored is not None
     except (VerificationError, InvalidHashError):
         return False

@@ -7,8 +7,6 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
-from pypinyin import Style, lazy_pinyin
-
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 CHECK_CHARS = "10X98765432"
 MOBILE = re.compile(r"1[3-9]\d{9}")
@@ -77,5 +75,7 @@ def age_on(birth_date: date, day: date) -> int:
 
 def initials(name: str) -> str:
     """Pinyin initials for search: 张秀兰 -> zxl."""
+    from pypinyin import Style, lazy_pinyin  # half a second of dictionaries: a restart must not wait for it
+
     letters = lazy_pinyin(name, style=Style.FIRST_LETTER, errors=lambda text: list(text))
     return "".join(letters).lower()[:50]
