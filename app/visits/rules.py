@@ -11,6 +11,7 @@ EARLIEST, LATEST_YEAR = date(2000, 1, 1), 2199
 NEXT_WITHIN_DAYS = 730
 LATE_DAYS = 30
 CLOCK_WRONG = timedelta(minutes=5)
+FLOOR, CEILING = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Impossible(ValueError):
@@ -33,7 +34,7 @@ def day_of(visited_at: datetime, skew: timedelta, received_at: datetime) -> date
     if corrected > received_at + FUTURE_ALLOWED:
         raise Impossible("随访时间不能晚于现在 24 小时以上")
     arrived = local_date(received_at)
-    return stated if stated <= arrived else min(local_date(max(corrected, _floor())), arrived)
+    return stated if stated <= arrived else min(local_date(corrected), arrived)
 
 
 def next_day(text: str, visited_on: date) -> date:
@@ -53,7 +54,7 @@ def next_day(text: str, visited_on: date) -> date:
 
 def entered_later(visited_on: date, recorded_at: datetime, skew: timedelta) -> bool:
     """Whether the visit was written down on a later day than it took place (补录)."""
-    return local_date(max(_shifted(recorded_at, skew), _floor())) > visited_on
+    return local_date(_shifted(recorded_at, skew)) > visited_on
 
 
 def flags(visited_on: date, received_on: date, skew: timedelta, *, same_day: bool) -> list[str]:
@@ -67,12 +68,8 @@ def flags(visited_on: date, received_on: date, skew: timedelta, *, same_day: boo
 
 
 def _shifted(moment: datetime, skew: timedelta) -> datetime:
-    """`moment` put right by `skew`, held within the calendar."""
+    """`moment` put right by `skew`, held within years that local time can show."""
     try:
-        return moment.astimezone(UTC) + skew
+        return min(max(moment.astimezone(UTC) + skew, FLOOR), CEILING)
     except OverflowError:
-        return _floor() if skew < timedelta(0) else datetime.max.replace(tzinfo=UTC)
-
-
-def _floor() -> datetime:
-    return datetime(1900, 1, 1, tzinfo=UTC)
+        return FLOOR if skew < timedelta(0) else CEILING
