@@ -36,6 +36,8 @@ def context(view: View, role: str) -> dict[str, Any]:
     patient, grade = view.patient, view.grade
     words = grade.words if grade else []
     emergency = bool(grade and grade.emergency)
+    alarm = next((one for one in words if one["emergency"]), None) if emergency else None
+    others = [one for one in words if one is not alarm]  # the banner says it once
     return {
         "view": view,
         "patient": patient,
@@ -45,11 +47,10 @@ def context(view: View, role: str) -> dict[str, Any]:
         "facts_line": facts_line(view),
         "grade": grade,
         "emergency": emergency,
-        "alarm": next((one["text"] for one in words if one["emergency"]), ""),
-        "reasons": words[:TOP_REASONS],
-        "more_reasons": words[TOP_REASONS:],
+        "alarm": alarm["text"] if alarm else "危急情况",
+        "reasons": others[:TOP_REASONS],
+        "more_reasons": others[TOP_REASONS:],
         "missing": [missing_text(key) for key in (grade.missing if grade else [])],
-        "colour_words": shipped_table()["colours"],
         "next_on": view.due[0].due_on if view.due else None,
         "titles": {key: form.zh for key, form in engine.all_definitions().items()},
         "orders": [order_line(order) for order in view.orders],
@@ -112,14 +113,16 @@ def order_line(order: Order) -> dict[str, Any]:
 
 
 def contact(patient: Patient) -> str:
-    """儿子 王小明"""
+    """王小明（子）"""
     relation = RELATIONS.get(patient.contact_relation or "", "")
-    return " ".join(part for part in (relation, patient.contact_name) if part)
+    if not patient.contact_name:
+        return relation
+    return f"{patient.contact_name}（{relation}）" if relation else patient.contact_name
 
 
 def calls(patient: Patient) -> list[tuple[str, str]]:
     """(whom, number): the person, then the contact; only numbers that are there."""
-    pairs = (("本人", patient.phone), (contact(patient) or "联系人", patient.contact_phone))
+    pairs = (("本人", patient.phone), (patient.contact_name or "联系人", patient.contact_phone))
     return [(who, number) for who, number in pairs if number]
 
 
@@ -149,9 +152,7 @@ def data_block(view: View) -> dict[str, Any]:
             {"form": item.form, "label": item.label, "due_on": item.due_on.isoformat()} for item in view.due
         ],
         "last": view.last,
-        "last_meds": next((lists["meds"] for lists in view.last_lists.values() if "meds" in lists), []),
-        "last_lists": view.last_lists,
-        "height": view.last.get("height", {}).get("value"),
+        "height": _height(view),
         "last_visit_on": _last_visit_on(view.visits),
         "visits": [
             {
@@ -172,6 +173,12 @@ def data_block(view: View) -> dict[str, Any]:
             "emergency": current_app.config["EMERGENCY_PHONE"],
         },
     }  # fmt: skip
+
+
+def _height(view: View) -> float | None:
+    """Centimetres, from whatever form measured it."""
+    found = [values["height"] for values in view.last.values() if "height" in values]
+    return max(found, key=lambda one: one["on"])["value"] if found else None
 
 
 def _last_visit_on(visits: list[Visit]) -> dict[str, str]:

@@ -27,7 +27,6 @@ SHOWN_VISITS = 10
 SHOWN_ORDERS = 5
 NUMBERS = ("int", "dec1", "dec3")
 REMEMBERED_VISITS = 20  # enough to hold the last visit with each form
-LISTS_COPIED = ("meds", "insulin")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,6 @@ class View:
     facts: dict[str, Any]
     trends: list[trend.Trend]
     last: dict[str, dict[str, Any]]
-    last_lists: dict[str, dict[str, Any]]
 
 
 def load_many(patients: Sequence[Patient]) -> list[View]:
@@ -70,7 +68,6 @@ def load_many(patients: Sequence[Patient]) -> list[View]:
             facts={key: value for key, value in facts[p.id].items() if key != "as_of"},
             trends=_trends(p, measured[p.id], visited[p.id][:SHOWN_VISITS], facts[p.id], today),
             last=_last(measured[p.id], visited[p.id]),
-            last_lists=_last_lists(visited[p.id]),
         )
         for p in patients
     ]
@@ -97,30 +94,24 @@ def _trends(
 
 
 def _last(rows: Iterable[Any], seen: list[Visit]) -> dict[str, dict[str, Any]]:
-    """Newest measured value under the key of each form's field, whatever form it came from."""
+    """form -> {field: {value, on}}: what is shown as 上次 beside a measured field, and the lists to copy.
+
+    The newest measurement counts, whatever form it came from; codes of options stay with their own form.
+    """
     latest = observations.latest_values(row for row in rows if row.source == "visit")
     found: dict[str, dict[str, Any]] = {}
-    for form in engine.all_definitions():
+    for form, definition in engine.all_definitions().items():
         previous = next((v for v in seen if v.form == form and v.answers.get("lost_reason") is None), None)
-        answers = {} if previous is None else _figures(form, previous.answers)
-        day = previous.visited_on.isoformat() if previous is not None else ""
-        for key, said in engine.last_values(form, latest, (answers, day) if previous else None).items():
-            if key not in found or found[key]["on"] < said["on"]:
-                found[key] = said
+        before = None if previous is None else (_kept(definition, previous), previous.visited_on.isoformat())
+        if values := engine.last_values(form, latest, before):
+            found[form] = values
     return found
 
 
-def _figures(form: str, answers: dict[str, Any]) -> dict[str, Any]:
-    """Numbers only: an option's code means something else in another form."""
-    fields = engine.definition(form).fields
-    return {key: value for key, value in answers.items() if key in fields and fields[key]["type"] in NUMBERS}
-
-
-def _last_lists(seen: list[Visit]) -> dict[str, dict[str, Any]]:
-    """form -> {meds, insulin} of its newest visit that names any."""
-    found: dict[str, dict[str, Any]] = {}
-    for visit in seen:
-        lists = {key: visit.answers[key] for key in LISTS_COPIED if visit.answers.get(key)}
-        if lists:
-            found.setdefault(visit.form, lists)
-    return found
+def _kept(definition: engine.Definition, visit: Visit) -> dict[str, Any]:
+    fields = definition.fields
+    return {
+        key: value
+        for key, value in visit.answers.items()
+        if key in fields and (fields[key]["type"] in NUMBERS or fields[key].get("copy_last"))
+    }

@@ -13,6 +13,7 @@ from html import escape
 
 WIDTH, HEIGHT = 326, 154
 LEFT, RIGHT, TOP, BOTTOM = 0, 286, 20, 125  # the plot; above it a lane of 20 for event words
+LANE_CUT = 10  # without event words the lane only has to hold half a dot
 INSET = 10  # room for a dot at either edge
 LABEL_Y = 147
 CLOSE = 15  # two words nearer than this would touch
@@ -58,6 +59,7 @@ def trend(
     high: float,
     events: Iterable[tuple[date, str]] = (),
     title: str,
+    decimals: int = 0,
 ) -> str:
     """The chart of `points` (oldest first, at least one). `bands` run upwards, the last one without end.
 
@@ -65,10 +67,11 @@ def trend(
     """
     values = [value for _, value in points]
     scale = Scale(points[0][0], points[-1][0], min(low, *values), max(high, *values))
+    drawn = list(_events(scale, events))
     parts = [
         *_bands(scale, bands),
-        *_events(scale, events),
-        *_edges(scale, bands),
+        *drawn,
+        *_edges(scale, bands, decimals),
         *_days(scale, [day for day, _ in points]),
         *_line(scale, points, bands),
     ]
@@ -77,9 +80,11 @@ def trend(
         f'data-low="{scale.low:g}" data-high="{scale.high:g}"'
     )
     edges = ",".join(f"{band.colour}:{'' if band.above is None else f'{band.above:g}'}" for band in bands)
+    above = 0 if drawn else LANE_CUT
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
-        f'{numbers} data-bands="{edges}">{"".join(parts)}</svg>'
+        f'<svg class="chart" viewBox="0 {above} {WIDTH} {HEIGHT - above}" '
+        f'role="img" aria-label="{escape(title)}" {numbers} '
+        f'data-bands="{edges}">{"".join(parts)}</svg>'
     )
 
 
@@ -100,7 +105,7 @@ def _bands(scale: Scale, bands: Sequence[Band]) -> Iterable[str]:
             floor = top
 
 
-def _edges(scale: Scale, bands: Sequence[Band]) -> Iterable[str]:
+def _edges(scale: Scale, bands: Sequence[Band], decimals: int) -> Iterable[str]:
     """Thresholds: a gap between two bands, and the value named at the right."""
     named: list[float] = []
     for band in bands:
@@ -110,7 +115,7 @@ def _edges(scale: Scale, bands: Sequence[Band]) -> Iterable[str]:
         yield f'<path class="gap" d="M{LEFT} {_n(y)}H{RIGHT}"/>'
         if all(abs(y - other) >= CLOSE for other in named):
             named.append(y)
-            yield f'<text class="axis" x="{RIGHT + 6}" y="{_n(y + 4.5)}">{band.above:g}</text>'
+            yield f'<text class="axis" x="{RIGHT + 6}" y="{_n(y + 4.5)}">{band.above:.{decimals}f}</text>'
 
 
 def _events(scale: Scale, events: Iterable[tuple[date, str]]) -> Iterable[str]:
@@ -119,11 +124,11 @@ def _events(scale: Scale, events: Iterable[tuple[date, str]]) -> Iterable[str]:
         if not scale.first <= day <= scale.last:
             continue
         x, half = scale.x(day), 7.0 * len(word)
-        yield f'<path class="event" d="M{_n(x)} {TOP}V{BOTTOM}"/>'
+        yield f'<path class="event" data-event="{day}" d="M{_n(x)} {TOP}V{BOTTOM}"/>'
         middle = min(max(x, LEFT + half), RIGHT - half)
         # A word that would touch the one before it is left out; its line stays.
         if middle - half >= end + 4:
-            yield _text("event-word", middle, 14, escape(word))
+            yield _text("event-word", middle, 14, escape(word), f' data-event="{day}"')
             end = middle + half
 
 

@@ -138,7 +138,10 @@ def _figure(
     said: str,
 ) -> Figure:
     points = [(day, float(one[key])) for day, one in whole]
-    return Figure(key, word, trend(points, bands, low=low, high=high, events=events, title=f"{word}：{said}"))
+    title = f"{word}：{said}"
+    decimals = 1 if key == "fpg" else 0
+    drawn = trend(points, bands, low=low, high=high, events=events, title=title, decimals=decimals)
+    return Figure(key, word, drawn)
 
 
 def _one_a_day(readings: Sequence[tuple[date, T]]) -> list[tuple[date, T]]:

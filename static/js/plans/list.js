@@ -267,11 +267,17 @@ function empty(rows, today) {
   const [solid, link] = [box.querySelector('.btn.solid'), box.querySelector('.btn.text')];
   const { action, other, ...said } = emptyWords(rows, today);
   title.textContent = said.title;
-  text.textContent = said.text || '';
-  text.hidden = !said.text;
+  text.replaceChildren(...[said.text].flat().filter(Boolean).map(line));
+  text.hidden = !text.childNodes.length;
   fill(solid, action);
   fill(link, other);
   return box;
+}
+
+function line(words) {
+  const span = document.createElement('span');
+  span.textContent = words;
+  return span;
 }
 
 function fill(link, what) {
@@ -317,7 +323,7 @@ function nothingToday(rows, today) {
   const ahead = tomorrow ? [`明天有 ${days[0].count} 位。`, `看明天的 ${days[0].count} 位`] : [`一周内有 ${total} 位。`, `看一周内的 ${total} 位`];
   return {
     title: page.chosen.state === 'late' ? '没有逾期' : '今天没有待访',
-    text: [done ? `${done} 位都看过了，${sent}` : '', total ? ahead[0] : '一周内也没有安排。'].join(''),
+    text: [done ? `${done} 位都看过了，${sent}` : '', total ? ahead[0] : '一周内也没有安排。'],
     action: total ? { words: ahead[1], href: '/today', ahead: true } : null,
     other: { words: '补录一次随访', href: '/patients' },
   };
