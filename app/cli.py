@@ -1,0 +1,70 @@
+"""What an operator types after `flask --app wsgi`; rooms bring their own commands too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo, pass_script_info
+from gunicorn.app.base import BaseApplication
+
+from app.accounts import cli as accounts
+from app.database import require_current
+from app.demo import cli as demo
+
+# What a phone on a weak line needs: threads that wait cheaply, connections that stay open,
+# uploads that may take their time, and a stop that lets requests in flight finish.
+GUNICORN: dict[str, Any] = {
+    "worker_class": "gthread",
+    "timeout": 60,
+    "graceful_timeout": 20,
+    "keepalive": 15,
+    "control_socket_disable": True,
+    "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  heartbeat off the disk
+    "loglevel": "info",
+}
+
+
+class Server(BaseApplication):
+    """gunicorn around an application that is already made; its workers are forked from it."""
+
+    def __init__(self, app: Flask, settings: dict[str, Any]) -> None:
+        self.flask_app, self.settings = app, settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self.flask_app
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=lambda: os.environ.get("PORT", "8000"),
+    type=click.IntRange(1, 65535),
+    help="[PORT or 8000]",
+)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Processes.")
+@click.option(
+    "--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads per process."
+)
+@pass_script_info
+def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int) -> None:
+    """Start the web server (gunicorn). Jobs run beside it: `jobs run`."""
+    app = info.load_app()
+    require_current(app)
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    Server(app, GUNICORN | {"bind": bind, "workers": workers, "threads": threads}).run()
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(serve)
+    app.cli.add_command(accounts.commands)
+    app.cli.add_command(demo.commands)

@@ -1,0 +1,116 @@
+"""The jobs: what each does, how often, how long it may take. Each may be repeated without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import delete
+
+from app.accounts import cleanup as accounts_cleanup
+from app.extensions import db
+from app.grading import service as grading
+from app.grading.models import GradeRecord
+from app.jobs.models import JobRun
+from app.notices import cleanup as notices_cleanup
+from app.notices import service as notices
+from app.orders import service as orders
+from app.patients.models import Patient
+from app.plans import service as plans
+from app.shared import clock
+
+RUNS_KEPT = timedelta(days=30)
+NIGHTLY_AT = time(0, 10, tzinfo=clock.LOCAL)
+PLANNED_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Job:
+    """`work` commits what it does and says it in a few words, or nothing if there was nothing to do.
+
+    `limit`: longest run, after which another process may take over. `rest`: for so long after a run nobody
+    repeats it; a little less than the interval.
+    """
+
+    name: str
+    help: str
+    work: Callable[[], str]
+    trigger: BaseTrigger
+    limit: timedelta
+    rest: timedelta
+
+
+def regrade() -> str:
+    """Grade again whom the passing of time changed, and plan their next visits."""
+    today = clock.today()
+    changed = grading.regrade_stale(today)
+    db.session.commit()
+    for start in range(0, len(changed), PLANNED_AT_ONCE):
+        for patient_id in changed[start : start + PLANNED_AT_ONCE]:
+            _replan(patient_id, today)
+        db.session.commit()
+    return f"{len(changed)} regraded" if changed else ""
+
+
+def _replan(patient_id: str, today: date) -> None:
+    patient = db.session.get(Patient, patient_id)
+    held = grading.current(patient_id)
+    if patient is None or held is None:
+        return
+    record = db.session.get_one(GradeRecord, held.record_id)
+    plans.replan(patient, record, as_of=today, after_visit=False)
+
+
+def send_sms() -> str:
+    counts = notices.send_due()
+    return ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+
+
+def confirm_orders() -> str:
+    confirmed = orders.confirm_overdue()
+    return f"{confirmed} confirmed" if confirmed else ""
+
+
+def clean_up() -> str:
+    gone = accounts_cleanup.forget_expired()
+    gone += notices_cleanup.forget_old()
+    limit = clock.now() - RUNS_KEPT
+    db.session.execute(delete(JobRun).where(JobRun.started_at < limit))
+    db.session.commit()
+    return f"{gone} rows deleted" if gone else ""
+
+
+JOBS = (
+    Job(
+        "regrade", "nightly: grades that time has changed", regrade,
+        CronTrigger(hour=NIGHTLY_AT.hour, minute=NIGHTLY_AT.minute, timezone=clock.LOCAL),
+        limit=timedelta(minutes=30), rest=timedelta(hours=12),
+    ),
+    Job(
+        "send-sms", "every 20 s: text messages that wait", send_sms,
+        IntervalTrigger(seconds=20), limit=timedelta(minutes=5), rest=timedelta(seconds=15),
+    ),
+    Job(
+        "confirm-orders", "hourly: orders done 72 hours ago and not confirmed", confirm_orders,
+        IntervalTrigger(hours=1), limit=timedelta(minutes=10), rest=timedelta(minutes=50),
+    ),
+    Job(
+        "clean-up", "hourly: expired sessions, counters, old notices and runs", clean_up,
+        IntervalTrigger(hours=1), limit=timedelta(minutes=10), rest=timedelta(minutes=50),
+    ),
+)  # fmt: skip
+
+
+def find(name: str) -> Job:
+    """Raises KeyError for a job that does not exist."""
+    return {job.name: job for job in JOBS}[name]
+
+
+def last_night(now: datetime) -> datetime:
+    """The newest moment at which the nightly job should have run."""
+    tonight = datetime.combine(clock.local_date(now), NIGHTLY_AT)
+    return tonight if tonight <= now else tonight - timedelta(days=1)
