@@ -69,7 +69,9 @@ def unread_count(user: User) -> int:
 
 def read(user: User, notice_id: str) -> Notice:
     """Mark one notice as read. Commits. Raises NotFound for somebody else's."""
-    notice = db.session.scalar(select(Notice).where(Notice.id == notice_id, Notice.user_id == user.id))
+    notice: Notice | None = db.session.scalar(
+        select(Notice).where(Notice.id == notice_id, Notice.user_id == user.id)
+    )
     if notice is None:
         raise NotFound()
     notice.read_at = notice.read_at or clock.now()

@@ -4,9 +4,11 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    from app.orders import pages, routes, sync
+    from app.orders import sync
+    from app.orders.pages import gone_since, pack_pages
+    from app.orders.routes import bp
     from app.pwa.registry import register_pages
 
-    app.register_blueprint(routes.bp)
+    app.register_blueprint(bp)
     sync.register()
-    register_pages(pages.pack_pages, pages.gone_since)
+    register_pages(pack_pages, gone_since)

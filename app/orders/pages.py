@@ -30,7 +30,8 @@ from app.sync.models import Touch
 RECENT = timedelta(days=30)
 DESKS = ("village", "dispatcher")
 WAIT_LIMIT_HOURS = 24
-FAR_AHEAD_DAYS = 7
+FAR_AHEAD_DAYS = 7  # of a family's calendar; staff plan further
+STAFF_AHEAD_DAYS = 60
 STEPS = ("submitted", "scheduled", "en_route", "in_service", "done")
 AT_STEP = {
     "submitted": 0,
@@ -65,6 +66,7 @@ def new_context(
     if patient is not None and user.role != "family":
         people = [_person(user, patient, "")]
     tomorrow = clock.today() + timedelta(days=1)
+    ahead = FAR_AHEAD_DAYS if user.role == "family" else STAFF_AHEAD_DAYS
     first = patient.id if patient is not None else people[0]["id"] if people else ""
     return {
         "tab": "new-order",
@@ -72,13 +74,14 @@ def new_context(
         "categories": catalogue().categories,
         "people": people,
         "first": first,
-        "person": next((p for p in people if p["id"] == first), None),
+        "whom": next((p for p in people if p["id"] == first), None),
         "chosen": chosen or {},
         "tomorrow": tomorrow,
         "tomorrow_words": f"{tomorrow.month}月{tomorrow.day}日",
         "half_days": [(f"明天{word}", f"{tomorrow.isoformat()}T{hour}:00+08:00") for word, hour in HALF_DAYS],
-        "last_day": clock.today() + timedelta(days=365),
-        "far_ahead_days": FAR_AHEAD_DAYS,
+        "today": clock.today(),
+        "last_day": clock.today() + timedelta(days=ahead),
+        "far_ahead_days": ahead,
         "initials": identity.initials,
     }
 
@@ -126,6 +129,7 @@ def list_context(user: User) -> dict[str, Any]:
         "tab": "orders",
         "rows": [row(user, order, people) for people in [_people(user, orders)] for order in orders],
         "ops": ops_of(orders),
+        "words": words_block(user),
     }
 
 
@@ -180,6 +184,17 @@ def ops_of(orders: Iterable[Order]) -> list[dict[str, Any]]:
 # ---- /orders/<id>
 
 
+def words_block(user: User) -> dict[str, dict[str, Any]]:
+    """States and services in words, for what the phone shows before the server knows of it."""
+    family = user.role == "family"
+    called = {p.id: link.relation for link, p in patients.links_of(user)} if family else {}
+    return {
+        "states": {s.key: s.family if family else s.staff for s in machine().states.values() if s.active},
+        "services": {line.code: [line.short, line.icon] for line in catalogue().offered()},
+        "people": called if len(called) > 1 else {},
+    }
+
+
 def order_context(user: User, order: Order) -> dict[str, Any]:
     patient = queries.patients([order])[order.patient_id]
     events = queries.events(order.id)
@@ -217,6 +232,7 @@ def order_context(user: User, order: Order) -> dict[str, Any]:
         "late": rules.is_late_cancel(order.scheduled_at, clock.now()),
         "data": ops_of([order])[0] | {"when": clock.local(order.when_at).isoformat(timespec="minutes")},
         "role_words": ROLE_WORDS,
+        "words": words_block(user),
     }
 
 
@@ -227,8 +243,8 @@ def performer_word(order: Order, performer: User | None) -> str:
 
 
 def kicker(order: Order) -> str:
-    more = {"submitted": "，等着排时间", "accepted": "，到时上门"}.get(order.state, "")
-    return order.family_words + more
+    said = {"submitted": "已提交，等着排时间", "accepted": "已接单，到时上门", "done": "做完了，等您确认"}
+    return said.get(order.state, order.family_words)
 
 
 def steps(order: Order, events: list[OrderEvent], who: str) -> list[dict[str, str]]:
@@ -278,7 +294,7 @@ def history(order: Order, events: list[OrderEvent], family: bool) -> list[dict[s
 
 def chain(user: User, order: Order) -> list[dict[str, Any]]:
     """The performer's way from here on, step by step: offline, one step follows another without an answer."""
-    found = []
+    found: list[dict[str, Any]] = []
     state, assigned = order.state, actor_of(user, order)
     while True:
         ahead = next((t for t in rules.allowed(state, assigned) if t.target in FORWARD), None)
@@ -312,6 +328,7 @@ def desk_context(user: User, tab: str = "submitted") -> dict[str, Any]:
         "cards": cards,
         "limit_hours": WAIT_LIMIT_HOURS,
         "ops": ops_of(orders),
+        "words": words_block(user),
         "role_words": ROLE_WORDS,
         "initials": identity.initials,
         "age_on": identity.age_on,

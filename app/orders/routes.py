@@ -19,7 +19,6 @@ from app.orders.rules import PERFORMERS
 from app.patients import scope
 from app.pwa.registry import rev
 from app.shared import clock
-from app.shared.ids import is_id
 from app.shared.page import page
 from app.sync import feed
 from app.sync.service import submit
@@ -41,9 +40,8 @@ def new() -> Response:
 def create() -> Response:
     payload = {name: request.form[name] for name in FIELDS if request.form.get(name, "").strip()}
     payload["wanted_at"] = _wanted()
-    op_id = request.form.get("op_id", "")
     try:
-        result = submit(_user(), "order.create", payload, op_id=op_id if is_id(op_id) else None)
+        result = submit(_user(), "order.create", payload)
     except DomainError as no:
         if no.status != 422:
             raise
@@ -69,16 +67,16 @@ def show(order_id: str) -> Response:
 @roles(*dict.fromkeys((*ASKERS, *PERFORMERS)))
 def transition(order_id: str) -> Response:
     payload = _transition_payload(order_id)
-    base = request.form.get("base_revision", "")
+    base = request.args.get("base", "")
     if not re.fullmatch(r"[1-9]\d{0,8}", base):
-        raise DomainError("请刷新页面再试。", field="base_revision")
+        raise DomainError("请刷新页面再试。", field="base")
     try:
         submit(_user(), "order.transition", payload, int(base))
     except DomainError as no:
         if no.status not in (409, 422):
             raise
         return _order_page(order_id, no)
-    back = "/desk" if request.form.get("back") == "desk" else f"/orders/{order_id}"
+    back = "/desk" if request.args.get("back") == "desk" else f"/orders/{order_id}"
     return redirect(back, 303)  # type: ignore[return-value]
 
 
@@ -99,7 +97,7 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     return page(
         "orders/new.html",
         status=no.status if no else 200,
-        rev=rev(max(links.values(), default=0)),
+        rev="" if request.args else rev(max(links.values(), default=0)),  # a phone keeps the plain page only
         errors=no.errors if no else [],
         q=text,
         found=pages.found(user, text),
@@ -120,7 +118,7 @@ def _order_page(order_id: str, no: DomainError | None = None) -> Response:
     return page(
         "orders/show.html",
         status=no.status if no else 200,
-        rev=rev(seq),
+        rev="" if do else rev(seq),
         fault=no.detail if no else "",
         errors=no.errors if no else [],
         do=do,

@@ -39,7 +39,7 @@ def allowed(state: str, actor: Actor) -> list[Transition]:
 
 
 def grant_for(transition: Transition, actor: Actor) -> Grant | None:
-    """The first grant that covers the actor: one's own order is cancelled without a reason, so it is first."""
+    """The first grant that covers the actor: cancelling one's own order, without a reason, is first."""
     return next((g for g in transition.grants if actor.role in g.roles and _stands(g, actor)), None)
 
 

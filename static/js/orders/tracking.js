@@ -1,0 +1,131 @@
+// One order: its next step, cancelling, confirming with a word about it, and what is only on this phone.
+
+import * as opforms from '../offline/opforms.js';
+import * as outbox from '../offline/outbox.js';
+import * as overlay from '../offline/overlay.js';
+import { daysBetween, isoDay } from '../when.js';
+import { ahead, block } from './words.js';
+
+const LATE_MS = 2 * 3600000;
+let listening = false;
+
+export function start(page) {
+  until(page);
+  late(page);
+  quickWords(page);
+  for (const close of page.querySelectorAll('[data-close]')) {
+    close.addEventListener('click', (event) => {
+      event.preventDefault();
+      close.closest('dialog').close();
+    });
+  }
+  if (listening) return;
+  listening = true;
+  document.addEventListener('submit', rate, true);
+  document.addEventListener('nx-saved', (event) => {
+    if (event.detail.kind !== 'order.transition' || !document.getElementById('order')) return;
+    event.preventDefault();
+    event.target.closest('dialog')?.close();
+    overlay.run();
+  });
+}
+
+/** ，还有 4 天 */
+function until(page) {
+  for (const element of page.querySelectorAll('[data-until]')) {
+    const days = daysBetween(isoDay(), isoDay(new Date(element.dataset.until)));
+    element.textContent =
+      days > 1 ? `，还有 ${days} 天` : days === 1 ? '，就在明天' : days === 0 ? '，就在今天' : '';
+  }
+}
+
+/** Two hours before, cancelling says what it means. The stored page may be older than that. */
+function late(page) {
+  const words = page.getElementById('late-words');
+  const agreed = page.querySelector('[data-until]');
+  if (words) words.hidden = !agreed || new Date(agreed.dataset.until) - Date.now() >= LATE_MS;
+}
+
+/** Sentences to begin a refusal with. */
+export function quickWords(page) {
+  for (const group of page.querySelectorAll('.quick[data-fill]')) {
+    group.hidden = false;
+    group.addEventListener('click', (event) => {
+      const button = event.target.closest('button');
+      const field = document.getElementById(group.dataset.fill);
+      if (button && field) {
+        field.value = button.textContent.trim();
+        field.focus();
+      }
+    });
+  }
+}
+
+/** The rating is an object inside the payload; a form knows only flat names, so it is built here. */
+async function rate(event) {
+  const form = event.target;
+  if (!form.matches?.('form[data-rate]')) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (form.dataset.busy) return;
+  form.dataset.busy = '1';
+  const { op, baseRevision, label, patient, patientId } = form.dataset;
+  try {
+    const record = await outbox.add({
+      kind: op,
+      payload: nested(opforms.payloadOf(form)),
+      base_revision: Number(baseRevision),
+      label,
+      patient_id: patientId,
+      patient_name: patient,
+    });
+    form.dispatchEvent(new CustomEvent('nx-saved', { detail: record, bubbles: true, cancelable: true }));
+  } catch {
+    delete form.dataset.busy;
+    HTMLFormElement.prototype.submit.call(form);
+  }
+}
+
+/** {'rating.overall': 5} -> {rating: {overall: 5}}; a rating without its main answer is no rating. */
+export function nested(flat) {
+  const payload = {};
+  for (const [name, value] of Object.entries(flat)) {
+    const [outer, inner] = name.split('.');
+    if (inner === undefined) payload[name] = value;
+    else payload[outer] = { ...payload[outer], [inner]: value };
+  }
+  if (payload.rating && payload.rating.overall === undefined) delete payload.rating;
+  return payload;
+}
+
+function paint(ops, page) {
+  const order = page.getElementById('order');
+  if (!order) return;
+  const data = block('order-data');
+  const words = block('order-words', { states: {} });
+  const { state, revision, waiting } = ahead(ops, data);
+  page.getElementById('state-pending').hidden = !waiting;
+  page.getElementById('pending-note').hidden = !waiting;
+  if (!waiting) return;
+  order.dataset.state = state;
+  page.getElementById('state-words').textContent = words.states[state];
+  advance(page, state, revision);
+}
+
+/** The next step after the ones that wait here. Everything else waits for the server's word. */
+function advance(page, state, revision) {
+  const dock = page.querySelector('[data-actions]');
+  if (!dock) return;
+  let open = 0;
+  for (const form of dock.querySelectorAll('form[data-from]')) {
+    form.hidden = form.dataset.from !== state;
+    form.dataset.baseRevision = revision;
+    if (!form.hidden) open += 1;
+  }
+  for (const other of dock.querySelectorAll('a, .btn[form]')) other.hidden = true;
+  dock.hidden = open === 0;
+  const rating = page.querySelector('form[data-rate]');
+  if (rating) rating.hidden = true;
+}
+
+overlay.register('order', paint);
