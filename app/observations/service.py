@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, func, select
 
 from app.extensions import db
 from app.observations.models import Observation
@@ -23,6 +23,13 @@ COLUMNS = (
     Observation.observed_on,
     Observation.observed_at,
     Observation.source,
+)
+# Of two visits of one moment (both entered for noon of a past day) the one recorded later counts.
+IN_ORDER = (
+    Observation.observed_on,
+    Observation.observed_at,
+    func.coalesce(Observation.visit_id, ""),
+    Observation.id,
 )
 PATIENTS_A_QUERY = 500
 
@@ -83,7 +90,7 @@ def of_many(
             statement = statement.where(Observation.code.in_(codes))
         if since is not None:
             statement = statement.where(Observation.observed_on >= since)
-        ordered = statement.order_by(Observation.observed_on, Observation.observed_at, Observation.id)
+        ordered = statement.order_by(*IN_ORDER)
         for row in db.session.execute(ordered):
             found[row.patient_id].append(row)
     return found
@@ -94,7 +101,7 @@ def newest(patient_id: str, code: str) -> Row[Any] | None:
     statement = (
         select(*COLUMNS)
         .where(Observation.patient_id == patient_id, Observation.code == code)
-        .order_by(Observation.observed_on.desc(), Observation.observed_at.desc(), Observation.id.desc())
+        .order_by(*(column.desc() for column in IN_ORDER))
         .limit(1)
     )
     return db.session.execute(statement).first()

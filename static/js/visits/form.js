@@ -55,7 +55,7 @@ class VisitForm {
     visited.max = this.today;
     if (this.kind === 'visit.create') visited.value = this.today; // the page may be days old
     this.nextVisit = new paint.NextVisit(this.element);
-    paint.lastValues(this.element, this.form, this.context.last);
+    paint.lastValues(this.element, this.form, this.context.last || {});
     this.element.addEventListener('input', () => this.sameDay(), true);
     this.runtime = attach(this.element, this.form, {
       patient: this.context,
@@ -92,6 +92,7 @@ class VisitForm {
     this.context = contextOf(this.data, this.form, visits, this.today, this.visitId || null);
     if (this.facts.conditions !== undefined) this.context.conditions = this.facts.conditions;
     if (!found) {
+      if (!Object.keys(this.context.last).length) this.context.last = null; // nothing can be asked for twice
       this.say(
         'warn',
         '这台手机上没有这位老人的资料，看不到上次的数值，也算不出分级。仍然可以记录，上传后由服务器分级。',
@@ -161,7 +162,7 @@ class VisitForm {
   copyLast() {
     const rows = {};
     for (const field of this.form.fields) {
-      const before = this.context.last[field.key];
+      const before = this.context.last?.[field.key];
       if (field.copy_last && Array.isArray(before?.value) && before.value.length)
         rows[field.key] = before.value;
     }

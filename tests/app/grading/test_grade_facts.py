@@ -11,14 +11,28 @@ TODAY = date(2026, 6, 10)
 
 
 def register(**given):
-    return {"birth_date": BORN, "conditions": None, "conditions_on": None, "lives_alone": None, "hospice": False,
-            "home_bed_open": False, "tubes": [], **given}  # fmt: skip
+    return {
+        "birth_date": BORN,
+        "conditions": None,
+        "conditions_on": None,
+        "lives_alone": None,
+        "hospice": False,
+        "home_bed_open": False,
+        "tubes": [],
+        **given,
+    }
 
 
 def test_nothing_recorded_is_missing_and_not_normal():
     made = facts.build(register(), [], TODAY)
-    assert made == {"birth_date": "1948-03-01", "as_of": "2026-06-10", "conditions": None, "hospice": False,
-                    "home_bed_open": False, "tubes": []}  # fmt: skip
+    assert made == {
+        "birth_date": "1948-03-01",
+        "as_of": "2026-06-10",
+        "conditions": None,
+        "hospice": False,
+        "home_bed_open": False,
+        "tubes": [],
+    }
 
 
 def test_readings_become_a_list_and_the_rest_the_newest_record():

@@ -24,7 +24,7 @@ def test_values_come_back_as_they_went_in_oldest_first(patient):
         [{"code": "lives_alone", "value": False}, {"code": "adl", "value": 19}],
     )
     rows = observations.of(patient)
-    assert [(row.code, row.value) for row in rows[:2]] == [("lives_alone", False), ("adl", 19)]
+    assert {row.code: row.value for row in rows[:2]} == {"lives_alone": False, "adl": 19}
     assert {row.code: row.value for row in rows[2:]} == {"bp": odd["value"], "conditions": []}
     assert {row.code: row.number for row in rows} == {
         "lives_alone": None,

@@ -102,8 +102,14 @@ def test_the_stored_grade_is_that_of_the_rules_from_the_stored_facts(app, make, 
 
 
 def test_the_phones_own_answer_is_kept_where_it_differed(app, make, doctor, patient):
-    said = {"colour": "green", "emergency": False, "reasons": [], "missing": [], "due_in_days": 90,
-            "rule_version": "2025-old"}  # fmt: skip
+    said = {
+        "colour": "green",
+        "emergency": False,
+        "reasons": [],
+        "missing": [],
+        "due_in_days": 90,
+        "rule_version": "2025-old",
+    }
     sent = create(make, doctor, patient, answers=EMERGENCY, grade=said)
     assert record(doctor, sent["op_id"])["phone_differs"] is True
     with app.app_context():
