@@ -216,7 +216,7 @@ function gradeCard(next, alarm, waiting) {
   tone(card.querySelector('.badge'), next.colour, next.emergency);
   if (!waiting) card.querySelector('.pending-mark').remove();
   if (alarm) others(card.querySelector('.grade-badge'), words.length > 0);
-  when(card.querySelector('.grade-next'), next.next_on);
+  when(card.querySelector('.grade-next'), next.next_on, !alarm || words.length > 0);
   fill(card.querySelector('ol.reasons'), words.slice(0, TOP_REASONS), true);
   const more = card.querySelector('.more-reasons');
   fill(more.querySelector('ul'), words.slice(TOP_REASONS), false);
@@ -238,7 +238,7 @@ function gradeCard(next, alarm, waiting) {
 function others(box, some) {
   const word = document.createElement('b');
   word.className = 'second quiet';
-  word.textContent = some ? '其他原因' : '';
+  word.textContent = some ? '其他原因' : '下次随访';
   box.replaceChildren(word);
 }
 
@@ -264,12 +264,12 @@ function clauses(text) {
   });
 }
 
-function when(box, day) {
+function when(box, day, named) {
   const time = document.createElement('time');
   time.dateTime = day;
   time.dataset.when = 'due';
   time.textContent = `${monthDay(day)}前`;
-  box.replaceChildren('下次随访 ', time);
+  box.replaceChildren(named ? '下次随访 ' : '', time);
 }
 
 function tone(badge, colour, emergency) {
