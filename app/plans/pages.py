@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from flask import render_template
@@ -73,9 +73,9 @@ def pages_of(user: User) -> Iterable[PackPage]:
 
     seq = queries.newest_change(user, rows())
     for place in ("today", "patients"):
-        yield PackPage(f"/{place}", seq, lambda place=place: _render(user, place, rows(), seq, today))
+        yield PackPage(f"/{place}", seq, partial(_render, user, place, rows, seq, today))
 
 
-def _render(user: User, place: str, rows: list[queries.Row], seq: int, today: date) -> str:
-    context = _context(user, place, listing.choice(place, {}), rows, today)
+def _render(user: User, place: str, rows: Callable[[], list[queries.Row]], seq: int, today: date) -> str:
+    context = _context(user, place, listing.choice(place, {}), rows(), today)
     return render_template("plans/list.html", page_rev=registry.rev(seq), tab=place, find=False, **context)

@@ -142,4 +142,4 @@ def _visited(user: User) -> dict[str, date]:
         PlanItem.done_on.is_not(None), PlanItem.patient_id.in_(scope.ids(user))
     )
     rows = db.session.execute(statement.group_by(PlanItem.patient_id))
-    return {patient_id: on for patient_id, on in rows}
+    return {patient_id: on for patient_id, on in rows if on is not None}

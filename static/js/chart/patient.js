@@ -30,7 +30,8 @@ export function start() {
 const keep = (element) => [element, [...element.childNodes].map((node) => node.cloneNode(true))];
 
 function restore() {
-  for (const [element, nodes] of page.pristine) element.replaceChildren(...nodes.map((node) => node.cloneNode(true)));
+  for (const [element, nodes] of page.pristine)
+    element.replaceChildren(...nodes.map((node) => node.cloneNode(true)));
 }
 
 function paint(ops) {
@@ -114,12 +115,16 @@ function orders(placed, moved) {
     if (op.state === 'done') row.href = `/orders/${op.op_id}`;
     const on = op.payload.wanted_at?.slice(0, 10);
     row.querySelector('.row-date').textContent = on ? monthDay(on) : '';
-    row.querySelector('.row-main').textContent = (op.label || '服务订单').replace(/^点服务\s*/, '') || '服务订单';
+    row.querySelector('.row-main').textContent =
+      (op.label || '服务订单').replace(/^点服务\s*/, '') || '服务订单';
     row.querySelector('.order-state').replaceChildren(...(op.state === 'done' ? ['已提交'] : mark(op)));
     list.prepend(row);
   }
   if (placed.length) byId('orders-part').hidden = false;
-  for (const op of moved) byId(`record-${op.payload.order_id}`)?.querySelector('.order-state').replaceChildren(...mark(op));
+  for (const op of moved)
+    byId(`record-${op.payload.order_id}`)
+      ?.querySelector('.order-state')
+      .replaceChildren(...mark(op));
 }
 
 // ---- what is due ----
@@ -170,7 +175,9 @@ async function regrade(visits, round) {
   const forms = [...new Set(visits.map((op) => op.payload.form))];
   const [table, ...found] = await Promise.all([rules(), ...forms.map(formOf)]);
   if (round !== page.round) return; // painted again meanwhile
-  const definitions = Object.fromEntries(forms.map((form, at) => [form, found[at]]).filter((pair) => pair[1]));
+  const definitions = Object.fromEntries(
+    forms.map((form, at) => [form, found[at]]).filter((pair) => pair[1]),
+  );
   const next = gradeWith(page.data, visits, definitions, table, isoDay());
   const waiting = visits.some((op) => op.state !== 'done');
   const alarm = next.emergency ? next.words.find((one) => one.emergency) || { text: '危急情况' } : null;
@@ -194,7 +201,9 @@ async function formOf(form) {
   const stored = await definitionOf(form);
   if (stored) return stored;
   try {
-    const response = await fetch(`/visits/new/${encodeURIComponent(form)}`, { headers: { Accept: 'text/html' } });
+    const response = await fetch(`/visits/new/${encodeURIComponent(form)}`, {
+      headers: { Accept: 'text/html' },
+    });
     const text = response.ok && response.headers.get('X-Page-User') ? await response.text() : '';
     const block = new DOMParser().parseFromString(text, 'text/html').getElementById('form-definition');
     return block ? JSON.parse(block.textContent) : null;

@@ -2,8 +2,8 @@
 
 import { explain, missingText } from '../grading/explain.js';
 import { grade } from '../grading/grade.js';
-import { isoDay } from '../when.js';
 import { factsWith, plusDays } from '../visits/live.js';
+import { isoDay } from '../when.js';
 
 const RANK = { unrated: 0, green: 1, yellow: 2, red: 3 };
 

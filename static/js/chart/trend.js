@@ -19,7 +19,9 @@ export function scale({ first, last, low, high }) {
   const span = daysBetween(first, last);
   return {
     x: (day) =>
-      span === 0 ? (LEFT + RIGHT) / 2 : LEFT + INSET + ((RIGHT - LEFT - 2 * INSET) * daysBetween(first, day)) / span,
+      span === 0
+        ? (LEFT + RIGHT) / 2
+        : LEFT + INSET + ((RIGHT - LEFT - 2 * INSET) * daysBetween(first, day)) / span,
     y: (value) => BOTTOM - ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (BOTTOM - TOP),
   };
 }
@@ -64,9 +66,19 @@ export function addReadings(svg, fresh) {
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     svg.append(element);
   };
-  add('polyline', { class: 'line', points: points.map(([day, value]) => `${n(place.x(day))},${n(place.y(value))}`).join(' ') });
+  add('polyline', {
+    class: 'line',
+    points: points.map(([day, value]) => `${n(place.x(day))},${n(place.y(value))}`).join(' '),
+  });
   for (const [day, value] of points.slice(0, -1)) {
-    add('circle', { class: 'dot', 'data-on': day, 'data-value': value, cx: n(place.x(day)), cy: n(place.y(value)), r: 4 });
+    add('circle', {
+      class: 'dot',
+      'data-on': day,
+      'data-value': value,
+      cx: n(place.x(day)),
+      cy: n(place.y(value)),
+      r: 4,
+    });
   }
   const colour = colourAt(lastValue, bands);
   add('path', {

@@ -19,7 +19,16 @@ function setUp() {
   const form = byId('list-form');
   const { place } = form.dataset;
   const ops = page ? page.ops : [];
-  page = { root: byId('list'), form, place, base: readPanel(), ops, elements: new Map(), drawing: 0, today: '' };
+  page = {
+    root: byId('list'),
+    form,
+    place,
+    base: readPanel(),
+    ops,
+    elements: new Map(),
+    drawing: 0,
+    today: '',
+  };
   page.chosen = { ...DEFAULTS[place], grade: '', town: '', village: '', q: '', ...remembered(), ...asked() };
   // Choosing a filter is no typing: a fresh page may still be swapped in.
   for (const kind of ['input', 'change']) form.addEventListener(kind, (event) => event.stopPropagation());
@@ -53,9 +62,8 @@ function remembered() {
 }
 
 function remember() {
-  const { ahead, ...kept } = page.chosen;
   try {
-    sessionStorage.setItem(key(), JSON.stringify(kept));
+    sessionStorage.setItem(key(), JSON.stringify({ ...page.chosen, ahead: undefined }));
   } catch {
     // nothing may be stored: the filters last as long as the page
   }
@@ -179,7 +187,8 @@ function draw() {
   later(() => more(waiting, round, today));
 }
 
-const later = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 400 }) : setTimeout(work, 16));
+const later = (work) =>
+  window.requestIdleCallback ? requestIdleCallback(work, { timeout: 400 }) : setTimeout(work, 16);
 
 function more(waiting, round, today) {
   if (round !== page.drawing) return;
@@ -200,7 +209,19 @@ function element(row, today) {
   const late = bandIsLate(row, today);
   const tasks = tasksOf(row, today);
   const when = whenOf(row, today);
-  const same = [row.name, row.colour, row.emergency, tasks.join(), when, late, row.village, row.pending, today, page.chosen.sort, !page.chosen.q].join('|');
+  const same = [
+    row.name,
+    row.colour,
+    row.emergency,
+    tasks.join(),
+    when,
+    late,
+    row.village,
+    row.pending,
+    today,
+    page.chosen.sort,
+    !page.chosen.q,
+  ].join('|');
   const held = page.elements.get(row.id);
   if (held && held.same === same) return held.made;
   const made = fromTemplate('row-template');
@@ -210,7 +231,8 @@ function element(row, today) {
   if (row.emergency) tile.dataset.emergency = '';
   tile.querySelector('span').textContent = row.emergency ? '危急' : TILE_WORDS[row.colour];
   made.querySelector('.row-name b').textContent = row.name;
-  made.querySelector('.row-facts').textContent = `${row.sex === '2' ? '女' : '男'} ${age(row.birth_date, today)} 岁`;
+  made.querySelector('.row-facts').textContent =
+    `${row.sex === '2' ? '女' : '男'} ${age(row.birth_date, today)} 岁`;
   const line = made.querySelector('.row-tasks');
   line.replaceChildren(...(row.pending ? [fromTemplate('mark-template')] : []), ...dotted(tasks));
   const [whenBox, placeBox] = made.querySelector('.row-side').children;
@@ -252,7 +274,8 @@ function counts(rows, today) {
   const grades = gradeCounts(narrowed(rows, { ...chosen, grade: '' }));
   for (const link of page.form.querySelectorAll('a.count')) {
     const { state, gradeFilter } = link.dataset;
-    const current = !chosen.q && (state === undefined ? gradeFilter === chosen.grade : state === chosen.state);
+    const current =
+      !chosen.q && (state === undefined ? gradeFilter === chosen.grade : state === chosen.state);
     link.querySelector('b').textContent = state === undefined ? grades[gradeFilter] : states[state];
     if (current) link.setAttribute('aria-current', 'true');
     else link.removeAttribute('aria-current');
@@ -295,7 +318,11 @@ function emptyWords(rows, today) {
   const everybody = { words: '看全部老人', href: '/patients' };
   if (chosen.q) return { title: '没有找到', text: '换一个字，或少打几个字试试。', other: everybody };
   if (page.incomplete) {
-    return { title: '资料还没有下载完', text: '现在没有网，名单可能不全。', action: { words: '看下载进度', href: '/outbox' } };
+    return {
+      title: '资料还没有下载完',
+      text: '现在没有网，名单可能不全。',
+      action: { words: '看下载进度', href: '/outbox' },
+    };
   }
   if (!rows.length) {
     const mayRegister = document.body.dataset.role !== 'manager';
@@ -305,7 +332,9 @@ function emptyWords(rows, today) {
     };
   }
   if (page.place === 'patients' || !['todo', 'late'].includes(chosen.state) || narrow(chosen)) {
-    const title = { todo: '没有待访', late: '没有逾期', done: '今天还没有已访', all: '没有符合的人' }[chosen.state];
+    const title = { todo: '没有待访', late: '没有逾期', done: '今天还没有已访', all: '没有符合的人' }[
+      chosen.state
+    ];
     return { title, text: narrow(chosen) ? '可能是筛选太窄。' : '', other: everybody };
   }
   return nothingToday(rows, today);
@@ -319,8 +348,11 @@ function nothingToday(rows, today) {
   const sent = onPhone ? `${onPhone} 条仅在本机。` : '记录已全部上传。';
   const days = coming(rows, today);
   const total = days.reduce((sum, { count }) => sum + count, 0);
-  const tomorrow = days.length > 0 && days[0].on === isoDay(new Date(Date.parse(`${today}T12:00:00`) + 86400000));
-  const ahead = tomorrow ? [`明天有 ${days[0].count} 位。`, `看明天的 ${days[0].count} 位`] : [`一周内有 ${total} 位。`, `看一周内的 ${total} 位`];
+  const tomorrow =
+    days.length > 0 && days[0].on === isoDay(new Date(Date.parse(`${today}T12:00:00`) + 86400000));
+  const ahead = tomorrow
+    ? [`明天有 ${days[0].count} 位。`, `看明天的 ${days[0].count} 位`]
+    : [`一周内有 ${total} 位。`, `看一周内的 ${total} 位`];
   return {
     title: page.chosen.state === 'late' ? '没有逾期' : '今天没有待访',
     text: [done ? `${done} 位都看过了，${sent}` : '', total ? ahead[0] : '一周内也没有安排。'],

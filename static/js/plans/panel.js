@@ -65,7 +65,10 @@ function dueOf(flat, tasks, day) {
 
 /** 32 hex digits stand for a UUID without its dashes. */
 function longId(short) {
-  return short.replace(/^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/, '$1-$2-$3-$4-$5');
+  return short.replace(
+    /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/,
+    '$1-$2-$3-$4-$5',
+  );
 }
 
 function dashed(number) {

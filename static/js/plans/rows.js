@@ -89,7 +89,8 @@ export function gradeCounts(rows) {
 export function coming(rows, today) {
   const days = new Map();
   for (const row of rows) {
-    if (bandOf(row, today) === 'later' && soon(row, today)) days.set(row.due_on, (days.get(row.due_on) || 0) + 1);
+    if (bandOf(row, today) === 'later' && soon(row, today))
+      days.set(row.due_on, (days.get(row.due_on) || 0) + 1);
   }
   return [...days].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([on, count]) => ({ on, count }));
 }
@@ -100,7 +101,8 @@ function soon(row, today) {
 
 function inState(row, chosen, today) {
   const band = bandOf(row, today);
-  if (chosen.state === 'todo') return band === 'late' || band === 'today' || (band === 'later' && soon(row, today));
+  if (chosen.state === 'todo')
+    return band === 'late' || band === 'today' || (band === 'later' && soon(row, today));
   return chosen.state === 'all' || band === chosen.state;
 }
 
@@ -113,7 +115,11 @@ function inState(row, chosen, today) {
  */
 export function bandsOf(rows, chosen, today) {
   if (chosen.q) {
-    const found = ordered(rows.filter((row) => matches(row, chosen.q)), 'urgency', today);
+    const found = ordered(
+      rows.filter((row) => matches(row, chosen.q)),
+      'urgency',
+      today,
+    );
     return found.length ? [{ key: 'found', word: '找到', rows: found }] : [];
   }
   const left = narrowed(rows, chosen).filter((row) => inState(row, chosen, today));

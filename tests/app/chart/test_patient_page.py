@@ -1,0 +1,227 @@
+"""The patient page: what it shows, whom it hides, and what it costs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from flask_login import login_user
+from sqlalchemy import event
+
+from app.accounts.models import AuditLine
+from app.chart import pages, queries
+from app.extensions import db, writing
+from app.patients import scope
+from app.patients.models import Patient
+from app.shared import clock
+from app.shared.ids import new_id
+from tests.app.visits.sheets import EMERGENCY, correction, payload
+from tests.factories import OTHER_TOWN
+
+
+@pytest.fixture
+def doctor(make):
+    return make.signed_in("doctor")
+
+
+def visit(make, client, patient, form="hypertension", **given):
+    op = make.op(client, "visit.create", payload(patient, form, **given))
+    result = make.push(client, op)[0]
+    assert result["status"] == "applied", result
+    return op["op_id"]
+
+
+def shown(client, patient):
+    answer = client.get(f"/patients/{patient}")
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def data_of(html):
+    return json.loads(re.search(r'id="patient-data">(.*?)</script>', html, re.S)[1])
+
+
+def test_identity_is_masked_and_the_call_is_one_touch_away(make, doctor):
+    patient = make.patient(name="张秀兰", phone="13900001234", conditions=["hypertension"], lives_alone=True)
+    html = shown(doctor, patient)
+    assert re.search(r"370406\*{8}\d{3}[\dX]", html) and "139****1234" in html
+    assert "19500101" not in html, "the full number stands nowhere on the page"
+    assert 'href="tel:13900001234"' in html
+    line = re.search(r"back-head-sub cut\">(.*?)</p>", html, re.S)[1]
+    assert "高血压" in line and "独居" in line
+
+
+def test_an_emergency_calls_first(make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    assert 'class="banner' not in shown(doctor, patient).split("<template")[0]
+    visit(make, doctor, patient, answers=EMERGENCY)
+    html = shown(doctor, patient).split("<template")[0]
+    assert 'class="banner' in html and "血压达危急值 186/104" in html
+    assert 'href="tel:120"' in html
+
+
+def test_grade_reasons_missing_and_history_are_in_chinese(make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    visit_id = visit(make, doctor, patient, answers={"sbp": 162, "dbp": 94, "visit_class": 2})
+    html = shown(doctor, patient)
+    assert "血压控制不满意 162/94" in html
+    assert "生活自理能力未评估" in html
+    assert f'id="record-{visit_id}"' in html and f'href="/visits/{visit_id}"' in html
+    assert re.search(r'visit-what">.*?高血压随访.*?162/94', html, re.S)
+    for code in ("BP_UNCONTROLLED", "hypertension follow"):
+        assert code not in html.split('id="patient-data"')[0]
+
+
+def test_a_corrected_visit_says_so(make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    visit_id = visit(make, doctor, patient)
+    assert "有更正" not in shown(doctor, patient)
+    content = correction(visit_id, answers={"sbp": 140})
+    make.push(doctor, make.op(doctor, "visit.correct", content, base_revision=1))
+    assert "有更正" in shown(doctor, patient)
+
+
+def test_the_trend_has_a_picture_a_sentence_and_a_table(make, doctor):
+    patient = make.patient(conditions=["hypertension", "diabetes_t2"])
+    visit(make, doctor, patient, "diabetes", answers={"fpg": 7.8, "visit_class": 2})
+    html = shown(doctor, patient)
+    assert html.count('<svg class="chart"') == 3  # 收缩压, 舒张压, 空腹血糖
+    assert "目前只有这一次测量。" in html
+    assert re.search(r'<td class="fig">7.8</td>', html)
+    assert "style=" not in html
+
+
+def test_due_forms_come_first_when_starting_a_visit(make, doctor):
+    patient = make.patient(conditions=["diabetes_t2"])
+    html = shown(doctor, patient)
+    sheet = html[html.index('id="start"') :]
+    keys = re.findall(r'data-form="(\w+)"', sheet)
+    assert keys == ["diabetes", "adl", "general", "hypertension"]
+    assert f'href="/visits/new/diabetes?patient={patient}"' in sheet
+    assert f'href="/orders/new?patient={patient}"' in html
+
+
+def test_the_data_block_is_what_the_scripts_read(make, doctor):
+    patient = make.patient(name="张秀兰", conditions=["hypertension"])
+    visit_id = visit(make, doctor, patient)
+    data = data_of(shown(doctor, patient))
+    assert data["id"] == patient and data["name_masked"] == "张*兰" and data["sex"] == "2"
+    assert "as_of" not in data["facts"] and data["facts"]["bp"][0]["sbp"] == 132
+    assert data["grade"]["colour"] in ("yellow", "unrated", "green")
+    assert data["visits"][0] == {
+        "id": visit_id, "form": "hypertension", "title": "高血压随访", "colour": data["grade"]["colour"],
+        "visited_on": clock.today().isoformat(), "summary": "132/78",
+    }  # fmt: skip
+    assert data["last"]["hypertension"]["sbp"] == {"value": 132, "on": clock.today().isoformat()}
+    assert data["last"]["diabetes"]["dbp"]["value"] == 78, "measured with another form, measured all the same"
+    assert "salt" not in data["last"]["hypertension"], "codes of options are not measurements"
+    assert data["height"] == 152
+    assert {task["form"] for task in data["tasks"]} == {"hypertension", "adl", "general"}
+
+
+def test_hostile_text_stays_text(make, doctor):
+    name = "</script><img src=x onerror=alert(1)>"
+    patient = make.patient(name=name, address='"><b>', contact_name="<i>", contact_phone="13900005678")
+    html = shown(doctor, patient)
+    assert "<img src=x" not in html and '"><b>' not in html and "<i>" not in html
+    assert data_of(html)["name"] == name
+
+
+def test_another_teams_patient_is_absent(make, doctor):
+    patient = make.patient(name="张秀兰")
+    other = make.signed_in(make.user("doctor", place_code=OTHER_TOWN))
+    refused, absent = other.get(f"/patients/{patient}"), other.get(f"/patients/{new_id()}")
+    assert refused.status_code == absent.status_code == 404
+    assert "张秀兰" not in refused.get_data(as_text=True)
+    roles = ("family", "provider", "dispatcher", "supervisor", "admin")
+    assert {make.signed_in(role).get(f"/patients/{patient}").status_code for role in roles} == {403}
+    assert make.signed_in("manager").get(f"/patients/{patient}").status_code == 200
+
+
+def test_a_manager_reads_and_does_not_visit(make):
+    patient = make.patient()
+    html = shown(make.signed_in("manager"), patient)
+    assert "/visits/new/" not in html and "确认降级" not in html
+
+
+def test_every_reading_of_a_record_is_audited(app, make, doctor):
+    patient = make.patient()
+    shown(doctor, patient)
+    with app.app_context():
+        line = db.session.query(AuditLine).filter_by(action="patient.read").one()
+        assert (line.patient_id, line.user_id) == (patient, doctor.user_id)
+
+
+def test_a_waiting_downgrade_is_confirmed_on_the_page(make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    visit(make, doctor, patient, answers=EMERGENCY)
+    visit(make, doctor, patient, "general", answers={"conditions": ["hypertension"], "sbp": 128, "dbp": 76})
+    html = shown(doctor, patient).split("<template")[0]
+    assert "确认降级" in html and f'action="/patients/{patient}/grade/confirm"' in html
+    answer = doctor.post(f"/patients/{patient}/grade/confirm", headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 303
+    assert "确认降级" not in shown(doctor, patient).split("<template")[0]
+
+
+def test_the_page_says_the_same_tomorrow(make, doctor, monkeypatch):
+    patient = make.patient(conditions=["hypertension"])
+    visit(make, doctor, patient)
+    today = shown(doctor, patient)
+    from datetime import timedelta
+
+    moment = clock.now() + timedelta(days=1)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    assert shown(doctor, patient) == today
+
+
+def in_pack(app, make, client):
+    with app.test_request_context():
+        user = make.get_user(client.username)
+        login_user(user)
+        return {page.url: page.render() for page in pages.pages_of(user)}
+
+
+def test_the_pack_holds_the_same_page_as_the_route(app, make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    visit(make, doctor, patient)
+    make.patient(name="另一人")
+    packed = in_pack(app, make, doctor)
+    assert len(packed) == 2
+    assert packed[f"/patients/{patient}"] == shown(doctor, patient)
+
+
+def test_many_pages_ask_no_more_of_the_database_than_few(app, make, doctor):
+    visit(make, doctor, make.patient(conditions=["hypertension"]))
+    with app.app_context():
+        user = make.get_user(doctor.username)
+        few = statements(lambda: queries.load_many(scope.all_of(user)))
+        more_patients(59)
+        people = scope.all_of(user)
+        assert len(people) == 60
+        assert statements(lambda: queries.load_many(people)) <= few < 15
+
+
+def statements(work) -> int:
+    seen = []
+
+    def listener(*given):
+        seen.append(given[2])
+
+    event.listen(db.engine, "before_cursor_execute", listener)
+    try:
+        work()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", listener)
+    return len(seen)
+
+
+def more_patients(count: int) -> None:
+    token = writing.set(True)
+    db.session.rollback()
+    pattern = db.session.query(Patient).first()
+    columns = {c.key: getattr(pattern, c.key) for c in Patient.__mapper__.column_attrs}
+    for number in range(count):
+        db.session.add(Patient(**{**columns, "id": new_id(), "id_card_index": f"{number:064d}"}))
+    db.session.commit()
+    writing.reset(token)
