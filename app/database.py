@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -14,6 +16,7 @@ from app.extensions import db
 
 def require_current(app: Flask) -> None:
     """Raises click.ClickException with one line for the operator. Leaves no connection open."""
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # two lines nobody asked for
     wanted = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
     with app.app_context():
         try:

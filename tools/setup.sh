@@ -52,7 +52,7 @@ fi
 
 if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
   command -v npm >/dev/null || fail "Node 20 or newer with npm is needed. See https://nodejs.org"
-  node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' \
+  node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' \
     || fail "Node 20 or newer is needed, this is $(node --version)"
   say "Installing browser libraries (package-lock.json)"
   npm ci --silent --no-audit --no-fund
