@@ -14,6 +14,7 @@ self.addEventListener('fetch', (event) => {
 });
 
 self.addEventListener('message', (event) => {
+  if (event.data?.t === 'claim') event.waitUntil(self.clients.claim());
   // Only when a person asked for it, and never in the middle of a sync.
   if (event.data?.t === 'update') event.waitUntil(navigator.locks.request('sync', () => self.skipWaiting()));
 });

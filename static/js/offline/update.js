@@ -17,10 +17,20 @@ export async function start() {
       updateViaCache: 'none',
     });
     watch(registration);
+    takeCharge();
     return registration;
   } catch {
     return null; // an old kernel without module workers, or a private window
   }
+}
+
+/**
+ * The first worker claims open pages as it starts, but a page whose navigation was just under way then is
+ * missed by Chromium: it asks to be claimed, or it would stay without a worker until the next one.
+ */
+async function takeCharge() {
+  const registration = await navigator.serviceWorker.ready;
+  if (!navigator.serviceWorker.controller) registration.active?.postMessage({ t: 'claim' });
 }
 
 function watch(registration) {
