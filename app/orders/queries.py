@@ -81,10 +81,11 @@ def waiting_at(user: User) -> list[Order]:
 
 
 def events(order_id: str) -> list[OrderEvent]:
-    """What happened, in the order the server took it; kept field work last."""
+    """What happened, in the order the server took it; kept field work last, by when it was done."""
+    places = {state: place for place, state in enumerate(machine().states)}
     statement = select(OrderEvent).where(OrderEvent.order_id == order_id)
     found = list(db.session.scalars(statement))
-    return sorted(found, key=lambda e: (e.revision is None, e.revision or 0, e.at, e.id))
+    return sorted(found, key=lambda e: (e.revision is None, e.revision or 0, e.at, places[e.to_state]))
 
 
 def rating(order_id: str) -> OrderRating | None:

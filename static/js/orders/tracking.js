@@ -4,6 +4,7 @@ import * as opforms from '../offline/opforms.js';
 import * as outbox from '../offline/outbox.js';
 import * as overlay from '../offline/overlay.js';
 import { daysBetween, isoDay } from '../when.js';
+import { nested } from './nested.js';
 import { ahead, block } from './words.js';
 
 const LATE_MS = 2 * 3600000;
@@ -84,18 +85,6 @@ async function rate(event) {
     delete form.dataset.busy;
     HTMLFormElement.prototype.submit.call(form);
   }
-}
-
-/** {'rating.overall': 5} -> {rating: {overall: 5}}; a rating without its main answer is no rating. */
-export function nested(flat) {
-  const payload = {};
-  for (const [name, value] of Object.entries(flat)) {
-    const [outer, inner] = name.split('.');
-    if (inner === undefined) payload[name] = value;
-    else payload[outer] = { ...payload[outer], [inner]: value };
-  }
-  if (payload.rating && payload.rating.overall === undefined) delete payload.rating;
-  return payload;
 }
 
 function paint(ops, page) {
