@@ -136,11 +136,15 @@ def _transition_payload(order_id: str) -> dict[str, Any]:
     if form.get("scheduled_at"):
         payload["scheduled_at"] = _with_offset(form["scheduled_at"])
     rating = {name[7:]: value for name, value in form.items() if name.startswith("rating.") and value.strip()}
-    if rating:
-        payload["rating"] = {
-            k: int(v) if WHOLE.fullmatch(v) and k not in ("comment", "by") else v for k, v in rating.items()
-        }
+    if rating.get("overall"):
+        payload["rating"] = {name: _answer(name, value) for name, value in rating.items()}
+    elif rating.get("comment"):
+        payload["note"] = rating["comment"]  # no mark was given, but what was written is not lost
     return payload
+
+
+def _answer(name: str, value: str) -> int | str:
+    return int(value) if name not in ("comment", "by") and WHOLE.fullmatch(value) else value
 
 
 def _wanted() -> str:

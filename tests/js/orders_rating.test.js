@@ -10,10 +10,10 @@ test('dotted names become one object', () => {
   });
 });
 
-test('without the main answer there is no rating', () => {
-  assert.deepEqual(nested({ to: 'confirmed', 'rating.by': '家属', 'rating.comment': '好' }), {
-    to: 'confirmed',
-  });
+test('without the main answer there is no rating, but no word is lost', () => {
+  const said = nested({ to: 'confirmed', 'rating.by': '家属', 'rating.comment': '好' });
+  assert.deepEqual(said, { to: 'confirmed', note: '好' });
+  assert.deepEqual(nested({ to: 'confirmed', 'rating.by': '家属' }), { to: 'confirmed' });
 });
 
 test('plain names stay as they are', () => {

@@ -122,6 +122,15 @@ def test_the_family_confirms_and_rates_without_script(town: Town) -> None:
     assert "满意" in town.family.get(f"/orders/{order_id}").get_data(as_text=True)
 
 
+def test_confirming_without_a_mark_loses_no_word(town: Town) -> None:
+    order_id = town.bring_to("done")
+    form = {"to": "confirmed", "rating.comment": "下次早点来", "rating.by": "家属"}
+    answer = town.family.post(f"/orders/{order_id}/transition?base=6", data=form, headers=SAME)
+    assert answer.status_code == 303
+    record = town.record(order_id)
+    assert (record["rating"], record["events"][-1]["note"]) == (None, "下次早点来")
+
+
 def test_the_performer_has_one_main_button_for_the_next_step(town: Town) -> None:
     words = {"scheduled": "接单", "accepted": "出发", "en_route": "开始服务", "in_service": "完成"}
     for state, button in words.items():
