@@ -46,7 +46,7 @@ function setUp() {
   }
   byId('list-q').value = page.chosen.q;
   byId('list-clear').hidden = !page.chosen.q;
-  if (page.chosen.q) reveal();
+  if (page.chosen.q || new URLSearchParams(location.search).has('find')) reveal();
 }
 
 // ---- filters that stay ----
