@@ -10,13 +10,20 @@ from app.observations import service as observations
 from app.patients.models import Patient
 from app.shared import clock
 
-MONTHS_SHOWN = timedelta(days=3 * 366)
+YEARS_SHOWN = timedelta(days=3 * 366)
 
 
-def of_patient(patient: Patient, form: str, previous: tuple[dict[str, Any], str] | None) -> dict[str, Any]:
-    """The full context for a person who is filling in `form` now, last values included."""
-    rows = observations.of_many([patient.id], since=clock.today() - MONTHS_SHOWN)[patient.id]
-    latest = observations.latest_values(row for row in rows if row.source == "visit")
+def of_patient(
+    patient: Patient, form: str, previous: tuple[dict[str, Any], str] | None, besides: str | None = None
+) -> dict[str, Any]:
+    """The full context for a person who is filling in `form` now, last values included.
+
+    `besides` is the visit being corrected: what it measured is not what was measured before it.
+    """
+    rows = observations.of_many([patient.id], since=clock.today() - YEARS_SHOWN)[patient.id]
+    latest = observations.latest_values(
+        row for row in rows if row.source == "visit" and row.visit_id != besides
+    )
     last = engine.last_values(form, latest, previous)
     return {
         **_person(patient),

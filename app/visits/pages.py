@@ -25,9 +25,9 @@ from app.visits.models import MODES, Visit
 
 SEX = {"1": "男", "2": "女"}
 FLAGS = {
-    "same_day": "当天还有一份同样的记录，请核对是否重复。",
-    "late": "随访日期在上传前 30 天以上，按补录处理。",
-    "clock": "记录时手机的时钟不准，请核对随访时间。",
+    "same_day": "当天还有一份同样的记录。",
+    "late": "随访 30 天后才上传，按补录处理。",
+    "clock": "手机时钟不准，请核对随访时间。",
 }
 
 
@@ -57,8 +57,9 @@ def patient_form(form: Definition, patient: Patient, **posted: Any) -> dict[str,
 
     `posted`: values, errors and header (mode, days) of a form shown again.
     """
-    previous = service.last_answers(patient.id).get(form.key)
-    known = context.of_patient(patient, form.key, previous)
+    besides = posted.pop("besides", None)
+    previous = service.last_answers(patient.id, besides).get(form.key)
+    known = context.of_patient(patient, form.key, previous, besides)
     today = clock.today().isoformat()
     header = {"today": today, **posted.pop("header", {})}
     shown = {"values": {}, "errors": [], **posted}
@@ -73,7 +74,7 @@ def correct_form(visit: Visit, patient: Patient, **posted: Any) -> dict[str, Any
         "visited_on": visit.visited_on.isoformat(),
         "next_visit_on": visit.next_visit_on.isoformat() if visit.next_visit_on else "",
     }
-    given = {"values": visit.answers, "header": header, **posted}
+    given = {"values": visit.answers, "header": header, "besides": visit.id, **posted}
     stated = clock.local(visit.visited_at).isoformat()
     return {**patient_form(form, patient, **given), "correcting": visit, "visited_at": stated}
 

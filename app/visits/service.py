@@ -110,19 +110,18 @@ def of_many(patient_ids: Iterable[str], limit: int | None = None) -> dict[str, l
     return found
 
 
-def last_answers(patient_id: str) -> dict[str, tuple[dict[str, Any], str]]:
-    """Form key -> (answers, ISO day) of the newest visit with each form."""
-    return last_answers_many([patient_id])[patient_id]
+def last_answers(patient_id: str, besides: str | None = None) -> dict[str, tuple[dict[str, Any], str]]:
+    """Form key -> (answers, ISO day) of the newest visit with each form that took place.
 
-
-def last_answers_many(patient_ids: Iterable[str]) -> dict[str, dict[str, tuple[dict[str, Any], str]]]:
-    found: dict[str, dict[str, tuple[dict[str, Any], str]]] = {}
-    for patient_id, visits in of_many(patient_ids).items():
-        newest = found.setdefault(patient_id, {})
-        for visit in visits:
-            if visit.answers.get("lost_reason") is None:
-                newest.setdefault(visit.form, (visit.answers, visit.visited_on.isoformat()))
-    return found
+    `besides` leaves out the visit being corrected and what came after it.
+    """
+    newest: dict[str, tuple[dict[str, Any], str]] = {}
+    found = of(patient_id)
+    place = next((n + 1 for n, visit in enumerate(found) if visit.id == besides), 0)
+    for visit in found[place:]:
+        if visit.answers.get("lost_reason") is None:
+            newest.setdefault(visit.form, (visit.answers, visit.visited_on.isoformat()))
+    return newest
 
 
 def _patient(op: Op, patient_id: str) -> Patient:
@@ -171,10 +170,14 @@ def _content(visit: Visit, patient: Patient, op: Op) -> dict[str, Any]:
         raise Rejected.invalid("/form", "没有这种随访表")
     if given["form_version"] > definition.version:
         raise Rejected.invalid("/form_version", "服务器没有这个版本的表单")
+    errors: list[dict[str, str]] = []
     visited_at = clock.parse_moment(given["visited_at"])
-    visited_on = _possible("/visited_at", rules.day_of, visited_at, op.skew, op.received_at)
+    arrived_on = clock.local_date(op.received_at)
+    visited_on = (
+        _possible(errors, "/visited_at", rules.day_of, visited_at, op.skew, op.received_at) or arrived_on
+    )
     asked = given.get("next_visit_on")
-    next_on = _possible("/next_visit_on", rules.next_day, asked, visited_on) if asked else None
+    next_on = _possible(errors, "/next_visit_on", rules.next_day, asked, visited_on) if asked else None
     same_day = queries.same_day(patient.id, visit.form, visited_on, visit.id)
     judged = context.on_arrival(
         patient,
@@ -187,23 +190,25 @@ def _content(visit: Visit, patient: Patient, op: Op) -> dict[str, Any]:
         # A correction is always written later; only the visit itself can have been.
         entered_later=op.kind == "visit.create" and rules.entered_later(visited_on, op.recorded_at, op.skew),
     )
-    found = engine.check(visit.form, given["answers"], judged)
-    if found.errors:
-        errors = [{key: error[key] for key in ("pointer", "code", "message")} for error in found.errors]
+    found = engine.check(visit.form, given["answers"], judged).errors
+    errors += [{key: error[key] for key in ("pointer", "code", "message")} for error in found]
+    if errors:
         raise Rejected("invalid", errors=errors)
     visit.form_version, visit.answers = given["form_version"], given["answers"]
     visit.visited_at, visit.visited_on, visit.mode = visited_at, visited_on, given["mode"]
     visit.next_visit_on, visit.location = next_on, given.get("location")
     visit.summary = engine.summary(visit.form, visit.answers)[:200]
-    visit.flags = rules.flags(visited_on, clock.local_date(op.received_at), op.skew, same_day=same_day)
+    visit.flags = rules.flags(visited_on, arrived_on, op.skew, same_day=same_day)
     return judged
 
 
-def _possible(pointer: str, rule: Any, *args: Any) -> date:
+def _possible(errors: list[dict[str, str]], pointer: str, rule: Any, *args: Any) -> date | None:
+    """The day `rule` makes of `args`; None, and a line in `errors`, when it cannot be."""
     try:
         day: date = rule(*args)
     except rules.Impossible as no:
-        raise Rejected.invalid(pointer, str(no)) from no
+        errors.append({"pointer": pointer, "code": "range", "message": str(no)})
+        return None
     return day
 
 

@@ -8,6 +8,7 @@ import * as notice from '../offline/notice.js';
 import { trouble } from '../offline/opforms.js';
 import * as outbox from '../offline/outbox.js';
 import { userId } from '../offline/person.js';
+import { draftGone } from '../offline/status.js';
 import { isoDay } from '../when.js';
 import { contextOf, factsWith, gradeOf } from './live.js';
 import * as paint from './paint.js';
@@ -90,6 +91,8 @@ class VisitForm {
     const definitions = await this.definitions(visits);
     this.facts = factsWith(this.data, visits, definitions);
     this.context = contextOf(this.data, this.form, visits, this.today, this.visitId || null);
+    // What the corrected visit itself measured is not 上次; the server left it out of this page.
+    if (this.visitId) this.context.last = this.lastOnPage();
     if (this.facts.conditions !== undefined) this.context.conditions = this.facts.conditions;
     if (!found) {
       if (!Object.keys(this.context.last).length) this.context.last = null; // nothing can be asked for twice
@@ -192,6 +195,7 @@ class VisitForm {
       textContent: '先放着',
     });
     const both = Object.assign(this.document.createElement('div'), { className: 'btns' });
+    button.classList.remove('wide');
     button.replaceWith(both);
     both.append(later, button);
   }
@@ -271,6 +275,7 @@ class VisitForm {
       hold_ms: this.mending ? 0 : saved.UNDO_SECONDS * 1000,
     });
     await this.draft?.stop().catch(() => {}); // a draft left over harms nobody
+    draftGone();
     fresh.settled();
     this.clearSays();
     const { data, table, today } = this;

@@ -86,13 +86,18 @@ function fillGrade(parts, { live, table, data }) {
   parts.held.hidden = !notes.length;
 }
 
-/** In an emergency the hospital knows nothing yet, whatever the phone shows. */
+/** In an emergency the hospital knows nothing yet, whatever the phone shows: our server tells nobody there. */
 function fillAlarm(parts, { live, answers }) {
   parts.emergency.hidden = !live?.result.emergency;
-  parts['alarm-title'].textContent = answers.referral ? '医院还没有收到转诊单' : '医院还不知道这个情况';
-  parts['alarm-text'].textContent = online()
-    ? '记录上传后医院才看得到，请先打电话通知急诊。'
-    : '手机现在没有网，请先打电话通知急诊。';
+  const referred = answers.referral === true;
+  parts['alarm-title'].textContent = referred ? '医院还没有收到转诊单' : '医院还不知道这个情况';
+  const now = online() ? '记录上传后，系统不会自动通知医院，' : '手机现在没有网，';
+  parts['alarm-text'].replaceChildren(clause(now), clause('请先打电话通知急诊。'));
+}
+
+/** Words that stay on one line. */
+function clause(words) {
+  return Object.assign(document.createElement('span'), { className: 'nobr', textContent: words });
 }
 
 /** What becomes of the record, said in words while the screen is open. */

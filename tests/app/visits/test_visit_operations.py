@@ -297,3 +297,9 @@ def test_a_refused_visit_leaves_nothing_behind(app, make, doctor, patient):
     with app.app_context():
         assert db.session.scalar(db.select(Visit.id)) is None
         assert observations.of(patient) == []
+
+
+def test_everything_that_is_wrong_is_named_at_once(make, doctor, patient):
+    wrong = payload(patient, answers={"sbp": 162, "visit_class": 1}, next_visit_on=clock.today().isoformat())
+    errors = make.push(doctor, make.op(doctor, "visit.create", wrong))[0]["errors"]
+    assert [e["pointer"] for e in errors] == ["/payload/next_visit_on", "/payload/answers/visit_class"]

@@ -18,12 +18,31 @@ from tests.factories import OTHER_TEAM, OTHER_TOWN
 HERE = {"Sec-Fetch-Site": "same-origin"}
 FORMS = ("adl", "diabetes", "general", "hypertension")
 TYPED = {
-    "form": "hypertension", "mode": "home", "next_visit_on": "", "symptoms": ["1"], "sbp": "132", "dbp": "78",
-    "heart_rate": "76", "weight": "58.5", "height": "152", "smoke_daily": "0", "drink_daily": "0",
-    "exercise_times_week": "0", "exercise_min": "0", "salt": "1", "psych_adjust": "1", "compliance_behaviour": "1",
-    "adverse_reaction": "1", "visit_class": "1", "referral": "no", "meds-0-drug_name": "氨氯地平",
-    "meds-0-dose_per_time": "5", "meds-0-unit": "mg", "meds-0-times_per_day": "1", "med_adherence": "1",
-}  # fmt: skip
+    "form": "hypertension",
+    "mode": "home",
+    "next_visit_on": "",
+    "symptoms": ["1"],
+    "sbp": "132",
+    "dbp": "78",
+    "heart_rate": "76",
+    "weight": "58.5",
+    "height": "152",
+    "smoke_daily": "0",
+    "drink_daily": "0",
+    "exercise_times_week": "0",
+    "exercise_min": "0",
+    "salt": "1",
+    "psych_adjust": "1",
+    "compliance_behaviour": "1",
+    "adverse_reaction": "1",
+    "visit_class": "1",
+    "referral": "no",
+    "meds-0-drug_name": "氨氯地平",
+    "meds-0-dose_per_time": "5",
+    "meds-0-unit": "mg",
+    "meds-0-times_per_day": "1",
+    "med_adherence": "1",
+}
 
 
 @pytest.fixture
