@@ -8,14 +8,22 @@ import { fromShell } from '/sw/shell.js';
 
 const RACE_MS = 2500; // with something on the phone to show instead
 const PATIENCE_MS = 12000; // with nothing
+const SIGNING_MS = 30000;
 const HOMES = ['/today', '/family', '/orders', '/desk', '/outbox'];
+
+// Somebody is signing in or out: until the network has said who reads now, nothing stored is shown first.
+// The redirects after the form's POST come through here, and the pages may be another person's.
+let signingUntil = 0;
 
 /** A promise of the answer, or undefined to let the browser do as if there were no worker. */
 export function answer(event) {
   const { request } = event;
-  if (request.method !== 'GET') return undefined;
   const url = new URL(request.url);
   if (url.origin !== self.location.origin) return undefined;
+  if (request.method !== 'GET') {
+    if (url.pathname === '/sign-in' || url.pathname === '/sign-out') signingUntil = Date.now() + SIGNING_MS;
+    return undefined;
+  }
   if (url.pathname.startsWith('/static/') || url.pathname === '/manifest.json')
     return shellFirst(request, url);
   if (url.pathname.startsWith('/api/') || url.pathname.startsWith('/sw')) return undefined;
@@ -32,6 +40,7 @@ async function shellFirst(request, url) {
 }
 
 async function page(event, url) {
+  if (Date.now() < signingUntil) return networkOnly(event);
   const { meta, local } = await read(url);
   if (url.pathname === '/' && meta) {
     const home = HOMES.find((path) => path in meta.revs);
@@ -51,6 +60,18 @@ async function read(url) {
     return { meta, local: meta && (await pages.get(url.href)) };
   } catch {
     return {};
+  }
+}
+
+async function networkOnly(event) {
+  try {
+    const response = await fetch(event.request);
+    if (mark(response)) signingUntil = 0;
+    return response;
+  } catch {
+    signingUntil = 0; // nobody can have signed in without a network
+    post({ t: 'net', outcome: 'unreachable' });
+    return pageResponse(await offlinePage());
   }
 }
 

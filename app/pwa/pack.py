@@ -35,9 +35,7 @@ class Cursor:
 
 
 def encode(cursor: Cursor) -> str:
-    text = json.dumps(
-        [cursor.seq, cursor.build, cursor.user_id, cursor.epoch], separators=(",", ":")
-    )
+    text = json.dumps([cursor.seq, cursor.build, cursor.user_id, cursor.epoch], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -47,9 +45,7 @@ def decode(text: str, user: User) -> Cursor | None:
     if not text:
         return None
     try:
-        raw = base64.b64decode(
-            text + "=" * (-len(text) % 4), altchars=b"-_", validate=True
-        )
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         seq, made_by, user_id, epoch = json.loads(raw)
     except (binascii.Error, ValueError, TypeError, RecursionError):
         raise unknown() from None
@@ -104,9 +100,7 @@ def digest(held: dict[str, str]) -> str:
 
 
 def _gone(user: User, since: int) -> set[str]:
-    departed = {
-        f"/patients/{patient_id}" for patient_id in feed.departures(user, since)
-    }
+    departed = {f"/patients/{patient_id}" for patient_id in feed.departures(user, since)}
     return departed | set(registry.gone(user, since))
 
 
@@ -116,11 +110,9 @@ def _rendered(page: registry.PackPage) -> str | None:
         return page.render()
     except SQLAlchemyError:
         raise  # the database went away: cut the stream, the phone keeps what it has
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # Only place and kind: the message may carry a patient's data.
-        log.error(
-            "page %s of a pack failed: %s", page.url.split("/")[1], type(error).__name__
-        )
+        log.error("page %s of a pack failed: %s", page.url.split("/")[1], type(error).__name__)
         return None
 
 

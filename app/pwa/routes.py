@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 
 from flask import (
     Blueprint,
@@ -16,8 +17,10 @@ from flask import (
     stream_with_context,
 )
 from flask_login import current_user
+from werkzeug.utils import safe_join
 
 from app.accounts.models import User
+from app.errors import NotFound
 from app.guard import public
 from app.pwa import pack
 from app.pwa.build import ROOT, build, shell
@@ -33,29 +36,35 @@ ALWAYS_ASK = "no-cache"  # a worker that is a day old must be noticed
 @bp.get("/sw/<name>.js")
 @public
 def worker(name: str) -> Response:
-    response = send_from_directory(
-        WORKER, f"{name}.js", mimetype="text/javascript", max_age=0
-    )
-    response.headers["Cache-Control"] = ALWAYS_ASK
-    return response
+    """The worker and its modules; the entry is marked with the build.
+
+    Chromium fails to start a new module worker when only modules it imports have changed, not itself
+    (seen with 156), so that no phone would ever get the new version.
+    """
+    path = safe_join(str(WORKER), f"{name}.js")
+    if path is None or not Path(path).is_file():
+        raise NotFound()
+    mark = f"// build {build()}\n" if name == "sw" else ""
+    return javascript(mark + Path(path).read_text())
 
 
 @bp.get("/sw/precache.js")
 @public
 def precache() -> Response:
     """Any change of our files changes these bytes, and so makes the browser install a new worker."""
-    text = f"export const BUILD = {json.dumps(build())};\nexport const SHELL = {json.dumps(shell(), indent=2)};\n"
-    return Response(
-        text, mimetype="text/javascript", headers={"Cache-Control": ALWAYS_ASK}
+    return javascript(
+        f"export const BUILD = {json.dumps(build())};\nexport const SHELL = {json.dumps(shell())};\n"
     )
+
+
+def javascript(text: str) -> Response:
+    return Response(text, mimetype="text/javascript", headers={"Cache-Control": ALWAYS_ASK})
 
 
 @bp.get("/manifest.json")
 @public
 def manifest() -> Response:
-    response = send_from_directory(
-        ROOT, "manifest.json", mimetype="application/manifest+json", max_age=0
-    )
+    response = send_from_directory(ROOT, "manifest.json", mimetype="application/manifest+json", max_age=0)
     response.headers["Cache-Control"] = ALWAYS_ASK
     return response
 

@@ -3,7 +3,6 @@
 
 import { listen } from './channel.js';
 import * as fresh from './fresh.js';
-import { online } from './net.js';
 import * as notice from './notice.js';
 import * as outbox from './outbox.js';
 import * as overlay from './overlay.js';
@@ -94,7 +93,7 @@ async function added() {
   navigator.storage?.persist?.().catch(() => {});
   const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
   registration?.sync?.register('push').catch(() => {});
-  if (online()) go('added');
+  if (navigator.onLine !== false) go('added');
 }
 
 /** A page that is not in the pack shows what was sent only after the server is asked for it. */

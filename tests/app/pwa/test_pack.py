@@ -20,7 +20,9 @@ def patient_pages(monkeypatch):
         from app.extensions import db
         from app.patients import scope
 
-        found = list(db.session.scalars(db.select(Patient.id).where(scope.condition(user)).order_by(Patient.id)))
+        found = list(
+            db.session.scalars(db.select(Patient.id).where(scope.condition(user)).order_by(Patient.id))
+        )
         touched = feed.touched(found)
         for number in found:
             yield PackPage(f"/patients/{number}", touched.get(number, 0), lambda n=number: f"<p>{n}</p>")
@@ -163,7 +165,9 @@ def test_one_page_that_cannot_be_rendered_does_not_keep_the_others_back(make, mo
     assert "宁如意" not in caplog.text
 
 
-@pytest.mark.parametrize("role", ["doctor", "nurse", "village", "family", "dispatcher", "provider", "manager"])
+@pytest.mark.parametrize(
+    "role", ["doctor", "nurse", "village", "family", "dispatcher", "provider", "manager"]
+)
 def test_a_packed_page_is_the_page_its_own_address_gives(make, role) -> None:
     client = make.signed_in(role)
     patient = make.patient()

@@ -29,6 +29,10 @@ def test_the_worker_is_asked_for_every_time(client) -> None:
     assert client.get("/sw/nothing.js").status_code == 404
 
 
+def test_a_new_build_changes_the_worker_s_own_bytes(client) -> None:
+    assert client.get("/sw.js").get_data(as_text=True).startswith(f"// build {build()}\n")
+
+
 def test_the_precache_list_names_the_build_and_only_things_everybody_may_have(client) -> None:
     text = client.get("/sw/precache.js").get_data(as_text=True)
     assert f'BUILD = "{build()}"' in text

@@ -1,0 +1,113 @@
+"""A gate between phone and server: open, shut, a captive portal, a line that hangs, a gateway that errs.
+
+Switching a browser offline misses much of what really happens on the road; this does it on the wire.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
+PORTAL = b"<!doctype html><title>Free wi-fi</title><h1>Welcome. Please accept the terms.</h1>"
+Rewrite = Callable[[bytes], bytes]
+
+
+class Gate:
+    """Listens on a port of its own and passes requests on to `server_url`, unless told otherwise."""
+
+    def __init__(self, server_url: str) -> None:
+        self.target = urlsplit(server_url).netloc
+        self.mode = "open"  # open, shut, portal, hang, lose (does the work, loses the answer)
+        self.rewrite: dict[str, Rewrite] = {}
+        self.seen: list[tuple[str, str]] = []  # (method, path) that reached the server
+        self.faults = 0
+        self.released = threading.Event()
+        gate = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                gate.handle(self)
+
+            do_POST = do_GET
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.httpd.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.httpd.server_address[1]}"
+        self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.released.set()
+        self.httpd.shutdown()
+        self.httpd.server_close()
+
+    def open(self) -> None:
+        self.mode = "open"
+        self.released.set()
+
+    def hang(self) -> None:
+        self.released.clear()
+        self.mode = "hang"
+
+    def count(self, path: str) -> int:
+        return sum(1 for _, seen in self.seen if seen.split("?")[0] == path)
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        if self.mode != "open":
+            self.faults += 1
+        if self.mode == "hang":
+            self.released.wait(60)
+        if self.mode in ("shut", "hang"):
+            request.close_connection = True
+            return
+        if self.mode == "portal":
+            self.answer(request, 200, [("Content-Type", "text/html")], PORTAL)
+            return
+        status, headers, content = self.forward(request, body)
+        if self.mode == "lose" and request.command == "POST":
+            self.answer(request, 502, [("Content-Type", "text/html")], b"<h1>Bad gateway</h1>")
+            return
+        change = self.rewrite.get(request.path)
+        self.answer(request, status, headers, change(content) if change else content)
+
+    def forward(
+        self, request: BaseHTTPRequestHandler, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        self.seen.append((request.command, request.path))
+        upstream = http.client.HTTPConnection(self.target, timeout=60)
+        headers = {
+            k: v for k, v in request.headers.items() if k.lower() not in ("connection", "accept-encoding")
+        }
+        upstream.request(request.command, request.path, body or None, headers)
+        answer = upstream.getresponse()
+        content = answer.read()
+        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
+        if request.path in self.rewrite:
+            kept = [(k, v) for k, v in kept if k.lower() not in ("etag", "last-modified")]
+        upstream.close()
+        return answer.status, kept, content
+
+    @staticmethod
+    def answer(
+        request: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], content: bytes
+    ) -> None:
+        try:
+            request.send_response(status)
+            for name, value in headers:
+                request.send_header(name, value)
+            if status != 304:  # there it would speak of the copy the browser has
+                request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)
+        except (BrokenPipeError, ConnectionResetError):
+            request.close_connection = True  # the browser went away
