@@ -62,7 +62,7 @@ export function facts(element, items) {
   element.textContent = '';
   items.forEach((item, place) => {
     if (place) element.append(Object.assign(document.createElement('span'), { className: 'sep' }));
-    element.append(item);
+    element.append(Object.assign(document.createElement('span'), { className: 'nobr', textContent: item }));
   });
 }
 
