@@ -48,7 +48,7 @@ const WAITS_FOR = {
 };
 
 let hearing = false;
-const questions = new Map(); // form key -> the stored form page, where the fields have their names
+const questions = new Map(); // form key -> the fields of its definition, which know their names
 
 /** Called for this page, and again when it was swapped. */
 export function start() {
@@ -79,26 +79,28 @@ async function press(event) {
 }
 
 export async function paint() {
-  const root = document.querySelector('[data-page="outbox"]');
-  if (!root) return;
-  const user = userId();
-  try {
-    const midnight = new Date(`${isoDay()}T00:00:00`).getTime();
-    const [needs, waiting, done] = await Promise.all([
-      outbox.needsCare(user),
-      outbox.pending(user),
-      outbox.doneSince(user, midnight),
-    ]);
-    await readForms(needs);
-    fill('needs', needs, needCard);
-    fill('waiting', [...waiting].reverse(), waitingRow);
-    receipts(done, waiting.length);
-    document.getElementById('nothing').hidden = Boolean(needs.length || waiting.length || done.length);
-    document.getElementById('no-store').hidden = true;
-  } catch {
-    document.getElementById('no-store').hidden = false;
-  }
+  if (!document.querySelector('[data-page="outbox"]')) return;
   document.getElementById('no-worker').hidden = 'serviceWorker' in navigator;
+  const found = await read().catch(() => null);
+  document.getElementById('no-store').hidden = Boolean(found);
+  if (!found) return;
+  const { needs, waiting, done } = found;
+  await readForms(needs);
+  fill('needs', needs, needCard);
+  fill('waiting', [...waiting].reverse(), waitingRow);
+  receipts(done);
+  document.getElementById('nothing').hidden = Boolean(needs.length || waiting.length || done.length);
+}
+
+async function read() {
+  const user = userId();
+  const midnight = new Date(`${isoDay()}T00:00:00`).getTime();
+  const [needs, waiting, done] = await Promise.all([
+    outbox.needsCare(user),
+    outbox.pending(user),
+    outbox.doneSince(user, midnight),
+  ]);
+  return { needs, waiting, done };
 }
 
 function fill(id, records, draw) {
@@ -136,7 +138,7 @@ function needCard(record) {
   const card = clone('need-card');
   const result = record.result || {};
   card.id = `op-${record.op_id}`;
-  part(card, 'who').textContent = [record.patient_name, record.label].filter(Boolean).join(' · ');
+  part(card, 'who').replaceChildren(...withDots([record.patient_name, record.label]));
   part(card, 'time').textContent = time(record);
   part(card, 'detail').textContent = sentence(result.detail || '服务器没有收下这条记录。');
   part(card, 'faults').replaceChildren(
@@ -154,6 +156,15 @@ function needCard(record) {
   mend.textContent = conflict ? '查看双方' : '改好，再上传';
   mend.href = formOf(record);
   return card;
+}
+
+/** Facts with the drawn dot between them. */
+function withDots(facts) {
+  return facts.filter(Boolean).flatMap((fact, place) => {
+    const dot = document.createElement('span');
+    dot.className = 'sep';
+    return place ? [dot, fact] : [fact];
+  });
 }
 
 function shortLabel(record) {
@@ -179,20 +190,16 @@ async function readForms(records) {
   for (const { payload } of records) {
     if (!payload.form || questions.has(payload.form)) continue;
     const page = await pages.get(`/visits/new/${payload.form}`).catch(() => undefined);
-    if (page) questions.set(payload.form, new DOMParser().parseFromString(page.html, 'text/html'));
+    const block =
+      page && new DOMParser().parseFromString(page.html, 'text/html').getElementById('form-definition');
+    if (block) questions.set(payload.form, JSON.parse(block.textContent).fields);
   }
 }
 
-/** The name a field has on its form: answers/systolic → 收缩压. */
+/** The name a field has on its form: answers/sbp → 收缩压. */
 function labelOf(path, form) {
-  const key = path[0] === 'answers' ? path[1] : path[0];
-  const page = questions.get(form);
-  const named =
-    key &&
-    page &&
-    (page.querySelector(`[data-side="${CSS.escape(key)}"]`)?.parentElement.querySelector('.f-label') ||
-      page.querySelector(`[data-field~="${CSS.escape(key)}"] .f-label`));
-  return named?.textContent.trim() || LABELS[key] || '';
+  if (path[0] !== 'answers') return LABELS[path[0]] || '';
+  return questions.get(form)?.find((field) => field.key === path[1])?.zh || '';
 }
 
 /** What this phone says beside what the server says. */
@@ -221,7 +228,7 @@ function askToDrop(record) {
   sheet.showModal();
 }
 
-function receipts(done, left) {
+function receipts(done) {
   const section = document.getElementById('receipts');
   section.hidden = !done.length;
   if (!done.length) return;
@@ -229,9 +236,7 @@ function receipts(done, left) {
   const confirmed = done.filter((record) => record.result?.entity_id).length;
   document.getElementById('receipt-words').textContent = `服务器回执 ${confirmed}/${done.length}`;
   const newest = Math.max(...done.map((record) => record.done_at));
-  document.getElementById('receipt-time').textContent = left
-    ? `${hourMinute(newest)} 止`
-    : hourMinute(newest);
+  document.getElementById('receipt-time').textContent = hourMinute(newest);
   section.querySelector('[data-list]').replaceChildren(...[...done].reverse().map(receiptRow));
 }
 
