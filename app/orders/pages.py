@@ -230,7 +230,7 @@ def order_context(user: User, order: Order) -> dict[str, Any]:
         "history": history(order, events, is_family),
         "rating": queries.rating(order.id),
         "late": rules.is_late_cancel(order.scheduled_at, clock.now()),
-        "data": ops_of([order])[0] | {"when": clock.local(order.when_at).isoformat(timespec="minutes")},
+        "data": ops_of([order])[0] | {"step_of": AT_STEP},
         "role_words": ROLE_WORDS,
         "words": words_block(user),
     }

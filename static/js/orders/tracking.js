@@ -1,5 +1,6 @@
 // One order: its next step, cancelling, confirming with a word about it, and what is only on this phone.
 
+import { icon } from '../offline/notice.js';
 import * as opforms from '../offline/opforms.js';
 import * as outbox from '../offline/outbox.js';
 import * as overlay from '../offline/overlay.js';
@@ -98,7 +99,23 @@ function paint(ops, page) {
   if (!waiting) return;
   order.dataset.state = state;
   page.getElementById('state-words').textContent = words.states[state];
+  for (const element of page.querySelectorAll('[data-until]')) {
+    if (state !== 'scheduled' && state !== 'accepted') element.textContent = '';
+  }
+  steps(page, data.step_of[state]);
   advance(page, state, revision);
+}
+
+/** The way so far, this phone's part included. A refused or cancelled order keeps the way it came. */
+function steps(page, at) {
+  if (at === undefined) return;
+  page.querySelectorAll('#order .step').forEach((step, place) => {
+    const state = place < at ? 'done' : place === at ? 'now' : 'later';
+    step.dataset.state = state;
+    step.toggleAttribute('aria-current', false);
+    if (state === 'now') step.setAttribute('aria-current', 'step');
+    step.querySelector('.step-mark').replaceChildren(...(state === 'done' ? [icon('check')] : []));
+  });
 }
 
 /** The next step after the ones that wait here. Everything else waits for the server's word. */
@@ -113,6 +130,8 @@ function advance(page, state, revision) {
   }
   for (const other of dock.querySelectorAll('a, .btn[form]')) other.hidden = true;
   dock.hidden = open === 0;
+  const note = page.querySelector('.order-note');
+  if (note) note.hidden = state !== 'in_service';
   const rating = page.querySelector('form[data-rate]');
   if (rating) rating.hidden = true;
 }
