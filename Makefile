@@ -19,7 +19,7 @@ run: setup ## migrate, fill demo data when empty, start web server and scheduler
 	@PORT=$(PORT) $(PY) tools/run.py
 
 test: setup ## everything: SQLite and PostgreSQL, both languages, real browser
-	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadgroup
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadfile
 	@$(MAKE) --no-print-directory node-test
 
 e2e: setup ## only the browser tests

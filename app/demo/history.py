@@ -20,7 +20,6 @@ from app.shared import clock
 
 BACK = timedelta(days=730)
 HELD_DAYS = 30  # interval of a red that waits to be lowered
-ENOUGH = timedelta(days=430)  # to know the newest grade
 YEARLY = ("general", "adl")
 
 
@@ -53,6 +52,16 @@ class Story:
         return max((visit.on for visit in self.visits if visit.form == "general"), default=None)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A visit before it has a date: `ago` days before the newest one."""
+
+    ago: int
+    form: str
+    answers: dict[str, Any]
+    observed: list[dict[str, Any]]
+
+
 def tell(person: Person, now: datetime) -> Story:
     """The story as of `now`. How long ago the newest visit was follows from its grade and the due day."""
     today = clock.local_date(now)
@@ -60,33 +69,46 @@ def tell(person: Person, now: datetime) -> Story:
     if not PROFILES[person.profile].visited:
         since = COMPLETE_DAYS - person.due if person.due is not None else rng.randint(1, COMPLETE_DAYS - 5)
         return Story(person, today - timedelta(days=since), [])
-    # Tell it once to learn the interval the newest grade gives, then once more on the right days.
-    trial = _told(person, now, today, today, newest_only=True)
-    interval = int(trial.visits[-1].grade["due_in_days"])
+    drawn = _drawn(person, today)
+    interval = int(_newest_grade(person, drawn, today)["due_in_days"])
     if PROFILES[person.profile].held:
         interval = min(interval, HELD_DAYS)
     slack = interval if person.due is None else person.due
     if person.later:
         slack = rng.randint(1, interval - 1)
-    return _told(person, now, today, today - timedelta(days=interval - slack))
-
-
-def _told(person: Person, now: datetime, today: date, newest: date, *, newest_only: bool = False) -> Story:
-    rng = chance("days", person.key)
+    newest = today - timedelta(days=interval - slack)
     registered_on = today - BACK - timedelta(days=rng.randint(20, 500))
     if rng.random() < 0.12:
-        registered_on = newest - timedelta(days=rng.randint(40, 600))
-    days = list(_days(person, newest, max(registered_on, today - (ENOUGH if newest_only else BACK))))
+        registered_on = newest - timedelta(days=rng.randint(230, 600))
+    oldest = max(registered_on, today - BACK)
+    kept = [one for one in drawn if newest - timedelta(days=one.ago) >= oldest]
+    return Story(person, registered_on, _recorded(person, kept, newest, now, registered_on))
+
+
+def _drawn(person: Person, today: date) -> list[Drawn]:
+    """Two years of visits, oldest first, as if the newest were today."""
+    days = list(_days(person, today, today - BACK))
     writer = Writer(person, chance("answers", person.key))
     counts: dict[str, int] = {}
-    planned: list[tuple[date, str, int]] = []
-    for day in days:  # newest first
+    drawn: list[Drawn] = []
+    for day in days:
         for form in _forms(person, day, days):
-            counts[form] = counts.get(form, 0) + 1
-            planned.append((day, form, counts[form] - 1))
-    # Answers are drawn newest first, so that an older visit more or less changes nothing after it.
-    filled = [(on, form, _answers(writer, person, form, nth, on, now)) for on, form, nth in planned]
-    return Story(person, registered_on, _recorded(person, filled[::-1], now, registered_on, newest_only))
+            nth = counts.get(form, 0)
+            counts[form] = nth + 1
+            judged = context(person, day, today)
+            answers = writer.fill(form, nth, day, judged)
+            drawn.append(Drawn((today - day).days, form, answers, engine.observations(form, answers, judged)))
+    # Drawn newest first, so that what is newest does not depend on how much lies before it.
+    return sorted(drawn, key=lambda one: -one.ago)
+
+
+def _newest_grade(person: Person, drawn: list[Drawn], today: date) -> dict[str, Any]:
+    known = [
+        (item["code"], item["value"], today - timedelta(days=one.ago))
+        for one in drawn
+        for item in one.observed
+    ]
+    return grading.grade(grading_facts.build(register_of(person, None), known, today))
 
 
 def _days(person: Person, newest: date, oldest: date) -> Iterator[date]:
@@ -118,10 +140,6 @@ def _nearest(days: list[date], wanted: date) -> date:
     return min(days, key=lambda day: (abs((day - wanted).days), day))
 
 
-def _answers(writer: Writer, person: Person, form: str, nth: int, on: date, now: datetime) -> dict[str, Any]:
-    return writer.fill(form, nth, on, context(person, on, clock.local_date(now)))
-
-
 def context(person: Person, on: date, today: date) -> dict[str, Any]:
     """What the forms engine knows when the visit arrives."""
     return {
@@ -150,29 +168,22 @@ def register_of(person: Person, conditions_on: date | None) -> dict[str, Any]:
 
 
 def _recorded(
-    person: Person,
-    filled: list[tuple[date, str, dict[str, Any]]],
-    now: datetime,
-    registered_on: date,
-    newest_only: bool,
+    person: Person, drawn: list[Drawn], newest: date, now: datetime, registered_on: date
 ) -> list[Done]:
     known: list[tuple[str, Any, date]] = []
     visits: list[Done] = []
     register = register_of(person, registered_on)
-    for place, (on, form, answers) in enumerate(filled):
-        judged = context(person, on, clock.local_date(now))
-        observed = engine.observations(form, answers, judged)
+    for one in drawn:
+        on = newest - timedelta(days=one.ago)
+        answers, observed = _dated(one, on, newest, clock.local_date(now))
         known += [(item["code"], item["value"], on) for item in observed]
-        if newest_only and place < len(filled) - 1:
-            continue
         facts = grading_facts.build(register, known, on)
         grade = grading.grade(facts)
-        same_day = sum(1 for day, _, _ in filled[:place] if day == on)
-        at = _moment(person, on, same_day, now)
+        at = _moment(person, on, sum(visit.on == on for visit in visits), now)
         visits.append(
             Done(
-                id=steady_id("visit", person.key, on, form, at=at),
-                form=form,
+                id=steady_id("visit", person.key, on, one.form, at=at),
+                form=one.form,
                 at=at,
                 on=on,
                 author=_author(person, on),
@@ -183,7 +194,24 @@ def _recorded(
                 next_visit_on=on + timedelta(days=grade["due_in_days"]),
             )
         )
+    # The next day is agreed at the end of the visit, when all its forms are filled in.
+    agreed = {visit.on: visit.next_visit_on for visit in visits}
+    for visit in visits:
+        visit.next_visit_on = agreed[visit.on]
     return visits
+
+
+def _dated(one: Drawn, on: date, newest: date, today: date) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The answers with the one date inside them moved along with the visit."""
+    said = one.answers.get("last_fall_date")
+    if said is None:
+        return one.answers, one.observed
+    fell_on = (date.fromisoformat(said) - (today - newest)).isoformat()
+    observed = [
+        item | {"value": item["value"] | {"last_fall_date": fell_on}} if item["code"] == "falls" else item
+        for item in one.observed
+    ]
+    return one.answers | {"last_fall_date": fell_on}, observed
 
 
 def _moment(person: Person, on: date, place: int, now: datetime) -> datetime:

@@ -24,7 +24,7 @@ class Profile:
 
     count: int
     conditions: tuple[tuple[str, ...], ...] = ((),)  # one is drawn
-    ages: tuple[int, int] = (66, 79)  # from 66: nobody's blood-pressure target moves between two visits
+    ages: tuple[int, int] = (68, 79)  # from 68: nobody's blood-pressure target moves within the history
     sbp: Series = ()
     dbp: Series = ()
     fpg: Series = ()
@@ -51,8 +51,8 @@ PROFILES: dict[str, Profile] = {
     "bp_emergency": Profile(2, ((HTN,),), (70, 79), CRISIS, ((102, 108), (94, 98))),
     "glucose_emergency": Profile(1, ((DM,),), (68, 76), fpg=((172, 178), (120, 130))),
     # red
-    "bp_grade2": Profile(14, ((HTN,), (HTN, DM)), (67, 79), CLIMBING, ((92, 100), (92, 100)), days=(15,)),
-    "glucose_twice": Profile(7, ((DM,),), (67, 79), fpg=((141, 158), (140, 156), (110, 130)), days=(16,)),
+    "bp_grade2": Profile(14, ((HTN,), (HTN, DM)), (68, 79), CLIMBING, ((92, 100), (92, 100)), days=(15,)),
+    "glucose_twice": Profile(7, ((DM,),), (68, 79), fpg=((141, 158), (140, 156), (110, 130)), days=(16,)),
     "dependent": Profile(14, ((HTN,), ("stroke", HTN), ()), (74, 88), adl=DEPENDENT),
     "home_bed": Profile(
         5, (("stroke", HTN), ("copd",)), (76, 88), adl=DEPENDENT, person={"home_bed_open": True}
@@ -64,27 +64,27 @@ PROFILES: dict[str, Profile] = {
     "dementia_alone": Profile(3, (("dementia",),), (74, 79), person={"lives_alone": True}),
     # yellow
     "advanced_age": Profile(62, (*CHRONIC, ()), (80, 93)),
-    "bp_high": Profile(34, ((HTN,), (HTN, DM)), (66, 79), RAISED),
-    "bp_high_twice": Profile(12, ((HTN,),), (66, 79), ((151, 158), (150, 157)), days=(16,)),
-    "glucose_high": Profile(16, ((DM,), (HTN, DM)), (66, 79), fpg=((72, 102),)),
-    "major": Profile(22, (("chd", HTN), ("stroke", HTN), ("copd",), ("chd",)), (66, 79)),
+    "bp_high": Profile(34, ((HTN,), (HTN, DM)), (68, 79), RAISED),
+    "bp_high_twice": Profile(12, ((HTN,),), (68, 79), ((151, 158), (150, 157)), days=(16,)),
+    "glucose_high": Profile(16, ((DM,), (HTN, DM)), (68, 79), fpg=((72, 102),)),
+    "major": Profile(22, (("chd", HTN), ("stroke", HTN), ("copd",), ("chd",)), (68, 79)),
     "multi": Profile(6, ((HTN, DM, "osteoporosis"),), (68, 79)),
     "adl_partial": Profile(10, ((HTN,), ()), (70, 79), adl=PARTIAL),
     "cognition": Profile(6, ((HTN,), ()), (70, 79), general={"cog3_immediate": True, "cog3_delayed_n": 1}),
     "depression": Profile(3, ((HTN,), ()), (68, 79), general={"emo_sad": True, "emo_mood": 2}),
     "alone": Profile(6, ((HTN,), ()), (76, 79), person={"lives_alone": True}),
     "falls": Profile(5, ((HTN,), ()), (70, 79), general=FELL),
-    "irregular": Profile(4, ((HTN,),), (66, 78), follow_up={"med_adherence": 2}),
-    "adverse": Profile(2, ((HTN,),), (66, 78), follow_up={"adverse_reaction": 2}),
+    "irregular": Profile(4, ((HTN,),), (68, 78), follow_up={"med_adherence": 2}),
+    "adverse": Profile(2, ((HTN,),), (68, 78), follow_up={"adverse_reaction": 2}),
     # not yet assessed
     "new": Profile(12, ages=(66, 76), visited=False),
     # green
     "recovered": Profile(
-        3, ((HTN,),), (67, 77), RECOVERED, ((70, 82), (90, 96), (90, 96)), days=(14, 15), held=True
+        3, ((HTN,),), (68, 77), RECOVERED, ((70, 82), (90, 96), (90, 96)), days=(14, 15), held=True
     ),
-    "controlled_htn": Profile(197, ((HTN,),), (66, 79)),
-    "controlled_dm": Profile(50, ((DM,), (HTN, DM), (HTN, DM)), (66, 79)),
-    "healthy": Profile(88, ((), (), (), ("osteoporosis",)), (66, 79)),
+    "controlled_htn": Profile(197, ((HTN,),), (68, 79)),
+    "controlled_dm": Profile(50, ((DM,), (HTN, DM), (HTN, DM)), (68, 79)),
+    "healthy": Profile(88, ((), (), (), ("osteoporosis",)), (68, 79)),
 }
 
 

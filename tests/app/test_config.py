@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from app.config import ROOT, SettingError, read_settings
+from tests.conftest import SECRET
+
+GOOD = {"SECRET_KEY": SECRET}
+WRONG = [
+    ({"SECRET_KEY": ""}, "SECRET_KEY is missing"),
+    ({"SECRET_KEY": "short"}, "SECRET_KEY is too short"),
+    ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL must begin with"),
+    ({"TLS": "maybe"}, "TLS must be 0 or 1"),
+    ({"DEMO": "2"}, "DEMO must be 0 or 1"),
+    ({"SMS_SENDER": "pigeon"}, "SMS_SENDER must be one of console, twilio"),
+    ({"SMS_SENDER": "twilio"}, "TWILIO_ACCOUNT_SID is missing"),
+    ({"SMS_SENDER": "twilio", "TWILIO_ACCOUNT_SID": "a"}, "TWILIO_AUTH_TOKEN is missing"),
+    ({"SESSION_HOURS": "0"}, "SESSION_HOURS must be a whole number from 1"),
+    ({"SESSION_HOURS": "eight"}, "SESSION_HOURS must be a whole number"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), WRONG)
+def test_a_wrong_setting_is_named_with_what_is_wanted(wrong, words):
+    with pytest.raises(SettingError, match=words):
+        read_settings(GOOD | wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"SECRET_KEY": ""}, {"DATABASE_URL": "oracle://"}], ids=["missing", "wrong"]
+)
+def test_a_wrong_setting_stops_the_start_with_one_clear_line(wrong):
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "serve"],
+        env=GOOD | wrong,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"nuanxun: {next(iter(wrong))} ")
+
+
+def test_the_secret_itself_is_never_told():
+    with pytest.raises(SettingError) as caught:
+        read_settings({"SECRET_KEY": "my short secret"})
+    assert "my short secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres://", "postgresql://", "postgresql+psycopg://"])
+def test_any_common_postgresql_address_is_understood(scheme):
+    assert (
+        read_settings(GOOD | {"DATABASE_URL": f"{scheme}u@h/d"}).database_url == "postgresql+psycopg://u@h/d"
+    )
