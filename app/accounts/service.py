@@ -145,7 +145,7 @@ def names(user_ids: set[str]) -> dict[str, str]:
     """User id -> name, in one query."""
     if not user_ids:
         return {}
-    return dict(db.session.execute(select(User.id, User.name).where(User.id.in_(user_ids))).tuples())
+    return dict(db.session.execute(select(User.id, User.name).where(User.id.in_(user_ids))).all())
 
 
 def get(user_id: str | None) -> User | None:

@@ -30,7 +30,7 @@ def names(codes: set[str]) -> dict[str, str]:
     """Place code -> name, for all of `codes` in one query."""
     if not codes:
         return {}
-    return dict(db.session.execute(select(Place.code, Place.name).where(Place.code.in_(codes))).tuples())
+    return dict(db.session.execute(select(Place.code, Place.name).where(Place.code.in_(codes))).all())
 
 
 def team(team_id: str | None) -> Team | None:

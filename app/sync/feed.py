@@ -72,7 +72,7 @@ def touched(patient_ids: Iterable[str]) -> dict[str, int]:
     """Patient id -> newest feed number that concerns them (absent: never touched)."""
     wanted = list(patient_ids)
     statement = select(Touch.patient_id, Touch.seq).where(Touch.patient_id.in_(wanted))
-    return dict(db.session.execute(statement).tuples()) if wanted else {}
+    return dict(db.session.execute(statement).all()) if wanted else {}
 
 
 def append(revision: Revision) -> int:
