@@ -19,8 +19,8 @@ import * as saved from './saved.js';
 /** Bring the form on this page to life; a second call for the same form does nothing. */
 export async function start(document) {
   const element = document.getElementById('visit-form');
-  if (!element || element.dataset.started) return;
-  element.dataset.started = '1';
+  if (!element || 'started' in element.dataset) return;
+  element.dataset.started = '';
   const page = new VisitForm(document, element);
   element.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -66,6 +66,7 @@ class VisitForm {
     this.ready = true;
     await this.fillIn();
     this.changed(this.runtime.state());
+    this.element.dataset.started = '1'; // from here on nothing changes under the doctor's hands
   }
 
   /** The refused record this page was opened for. */
