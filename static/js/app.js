@@ -38,6 +38,7 @@ async function start() {
   status.start();
   await forgetOthers();
   await dress();
+  document.documentElement.dataset.ready = ''; // taps now do what the scripts say
   const worker = await update.start();
   triggers.start({ pages: Boolean(worker) });
   if (userId()) install.start();
