@@ -10,6 +10,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo, pass_script_info
 from gunicorn.app.base import BaseApplication
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.accounts import cli as accounts
 from app.database import require_current
@@ -55,11 +56,16 @@ class Server(BaseApplication):
 @click.option(
     "--threads", default=4, show_default=True, type=click.IntRange(1, 64), help="Threads per process."
 )
+@click.option(
+    "--behind-proxy", is_flag=True, help="Believe X-Forwarded-For and -Proto of the one proxy before us."
+)
 @pass_script_info
-def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int) -> None:
+def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int, behind_proxy: bool) -> None:
     """Start the web server (gunicorn). Jobs run beside it: `jobs run`."""
     app = info.load_app()
     require_current(app)
+    if behind_proxy:  # else every phone would have the proxy's address, and share its sign-in attempts
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     Server(app, GUNICORN | {"bind": bind, "workers": workers, "threads": threads}).run()
 
