@@ -4,17 +4,18 @@ import { attach } from '../forms/runtime.js';
 import * as drafts from '../offline/drafts.js';
 import * as fresh from '../offline/fresh.js';
 import { online } from '../offline/net.js';
-import * as notice from '../offline/notice.js';
 import { trouble } from '../offline/opforms.js';
 import * as outbox from '../offline/outbox.js';
 import { userId } from '../offline/person.js';
 import { draftGone } from '../offline/status.js';
 import { isoDay } from '../when.js';
 import { contextOf, factsWith, gradeOf } from './live.js';
+import * as mending from './mending.js';
 import * as paint from './paint.js';
-import { errorsOf, payloadOf } from './payload.js';
+import { payloadOf } from './payload.js';
 import { definitionOf, load, unseenVisits } from './person.js';
 import * as saved from './saved.js';
+import { say } from './say.js';
 
 /** Bring the form on this page to life; a second call for the same form does nothing. */
 export async function start(document) {
@@ -71,10 +72,8 @@ class VisitForm {
 
   /** The refused record this page was opened for. */
   async recordToMend(op_id) {
-    const record = op_id && (await outbox.get(op_id).catch(() => undefined));
-    const mine =
-      record && record.author_id === userId() && /^visit\./.test(record.kind) && record.state !== 'done';
-    if (!mine || !record.payload.answers) return null;
+    const record = await mending.recordOf(op_id);
+    if (!record) return null;
     this.kind = record.kind;
     this.visitId = record.payload.visit_id;
     // What the server has by now is what a correction builds on.
@@ -97,7 +96,8 @@ class VisitForm {
     if (this.facts.conditions !== undefined) this.context.conditions = this.facts.conditions;
     if (!found) {
       if (!Object.keys(this.context.last).length) this.context.last = null; // nothing can be asked for twice
-      this.say(
+      say(
+        this.document,
         'warn',
         '这台手机上没有这位老人的资料，看不到上次的数值，也算不出分级。仍然可以记录，上传后由服务器分级。',
       );
@@ -183,22 +183,7 @@ class VisitForm {
     this.put(payload.answers, { mode, next_visit_on, visited_on: visited_at.slice(0, 10) });
     const reason = this.element.elements.reason;
     if (reason && payload.reason) reason.value = payload.reason;
-    const errors = errorsOf(result);
-    const why = '服务器没有收下这条记录。它还在这台手机上，改好再传。';
-    if (errors.length) this.runtime.showErrors(errors, why);
-    else if (result)
-      this.say('fault', `${result.detail || '服务器没有收下这条记录。'} 它还在这台手机上，改好再传。`);
-    const button = this.document.getElementById('save-button');
-    button.textContent = '改好，再上传';
-    const later = Object.assign(this.document.createElement('a'), {
-      className: 'btn line less',
-      href: '/outbox',
-      textContent: '先放着',
-    });
-    const both = Object.assign(this.document.createElement('div'), { className: 'btns' });
-    button.classList.remove('wide');
-    button.replaceWith(both);
-    both.append(later, button);
+    mending.dress(this.document, this.runtime, result);
   }
 
   sameDay() {
@@ -251,7 +236,7 @@ class VisitForm {
     if (!reason || reason.value.trim()) return true;
     reason.setAttribute('aria-invalid', 'true');
     reason.focus();
-    this.say('fault', '请写明更正原因。');
+    say(this.document, 'fault', '请写明更正原因。');
     return false;
   }
 
@@ -309,26 +294,12 @@ class VisitForm {
       HTMLFormElement.prototype.submit.call(this.element);
       return;
     }
-    this.say('fault', trouble(error));
+    say(this.document, 'fault', trouble(error));
   }
 
   refuse(text) {
-    this.say('fault', text);
+    say(this.document, 'fault', text);
     this.document.getElementById('save-button').disabled = true;
-  }
-
-  say(kind, text) {
-    const box = this.document.createElement('div');
-    box.className = `message ${kind} boxed`;
-    box.setAttribute('role', kind === 'fault' ? 'alert' : 'status');
-    if (kind === 'warn') box.dataset.grade = 'yellow';
-    const mark =
-      kind === 'warn'
-        ? Object.assign(this.document.createElement('i'), { className: 'shape' })
-        : notice.icon('circle-alert');
-    box.append(mark, Object.assign(this.document.createElement('span'), { textContent: text }));
-    this.document.getElementById('page-says').replaceChildren(box);
-    box.scrollIntoView({ block: 'nearest' });
   }
 
   clearSays() {
