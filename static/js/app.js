@@ -35,12 +35,15 @@ async function start() {
   opforms.start();
   signingOut();
   fresh.start(dress);
+  document.addEventListener('visibilitychange', () => when.refresh()); // a page left open over midnight
   status.start();
   await forgetOthers();
   await dress();
   document.documentElement.dataset.ready = ''; // taps now do what the scripts say
   const worker = await update.start();
   triggers.start({ pages: Boolean(worker) });
+  // What the worker fetched while this page was loading was announced before anybody listened.
+  await fresh.offer({ unlessSameRev: true }).catch(() => {});
   if (userId()) install.start();
 }
 

@@ -11,6 +11,7 @@ export function show(id, { text, kind = 'info', action, run, dismiss }) {
   const box = document.createElement('div');
   box.id = `notice-${id}`;
   box.className = `message ${kind} boxed`;
+  box.style.alignItems = 'center';
   box.setAttribute('role', kind === 'fault' ? 'alert' : 'status');
   const words = document.createElement('span');
   words.textContent = text;
