@@ -24,7 +24,8 @@ READY_S = 60
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     os.chdir(ROOT)
     port = _port(os.environ.get("PORT") or "8000")
     env = os.environ | {"SECRET_KEY": os.environ.get("SECRET_KEY") or secret_key(), "PYTHONUNBUFFERED": "1"}
