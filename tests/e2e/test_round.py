@@ -1,0 +1,185 @@
+"""The main job, end to end: a round without signal, an order without signal, everything synced once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e import rounds
+from tests.e2e.conftest import until
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+PULL = """async () => {
+  const found = [];
+  let cursor = '';
+  for (;;) {
+    const answer = await (await fetch('/api/sync/pull?limit=500&cursor=' + encodeURIComponent(cursor))).json();
+    found.push(...answer.changes);
+    cursor = answer.cursor;
+    if (!answer.more) return found;
+  }
+}"""
+RECORD = "async (path) => { const r = await fetch(path); return r.status === 200 ? r.json() : r.status; }"
+
+ORDER_IS = "async ([id, state]) => (await (await fetch('/api/orders/' + id)).json()).state === state"
+
+
+def people(page: Page) -> list[dict[str, Any]]:
+    """Everybody in scope, with what is known of them now."""
+    ids = [c["id"] for c in page.evaluate(PULL) if c["kind"] == "patient.create"]
+    return [{"id": i, **page.evaluate(RECORD, f"/api/patients/{i}")["record"]} for i in ids]
+
+
+def pick(patients: list[dict[str, Any]], but: set[str], **wanted: str) -> dict[str, Any]:
+    """Somebody who has, or has not, a condition."""
+    for person in patients:
+        conditions = person.get("conditions") or []
+        if person["id"] not in but and wanted["has"] in conditions and wanted.get("lacks") not in conditions:
+            but.add(person["id"])
+            return person
+    raise AssertionError(f"the demo has nobody with {wanted}")
+
+
+def strip(page: Page) -> str:
+    return page.locator("#strip").inner_text()
+
+
+def test_a_days_round_and_a_family_order_without_signal_arrive_exactly_once(server, phone) -> None:
+    doctor = phone("doctor")
+    doctor.sign_in(server.account("doctor"))
+    patients = people(doctor.page)
+    used: set[str] = set()
+    high = pick(patients, used, has="hypertension", lacks="diabetes_t2")
+    sweet = pick(patients, used, has="diabetes_t2")
+    frail = next(p for p in patients if p["id"] not in used)
+
+    family = phone("family")
+    family.sign_in(server.account("family"))
+
+    # -- no signal ------------------------------------------------------------------------------------
+    doctor.offline()
+    page = doctor.page
+    rounds.open_patient(page, high["name"])
+    rounds.start_visit(page, "hypertension")
+    rounds.fill_hypertension(page, 186, 104, refer=True)
+    expect(page.locator("#grade-preview")).to_contain_text("危急")
+    expect(page.locator("#grade-preview")).to_contain_text("血压达危急值")
+    rounds.save(page)
+    expect(page.locator("#main")).to_contain_text("血压达危急值")
+    expect(page.locator("#main")).to_contain_text("医院还没有收到")
+
+    rounds.open_patient(page, sweet["name"])
+    rounds.start_visit(page, "diabetes")
+    rounds.fill_diabetes(page, 7.8)
+    expect(page.locator("#grade-preview")).to_contain_text("空腹血糖")
+    rounds.save(page)
+
+    rounds.open_patient(page, frail["name"])
+    rounds.start_visit(page, "adl")
+    rounds.fill_adl(page, {"meal": 3, "grooming": 3, "dressing": 3, "toileting": 5, "activity": 5})
+    expect(page.locator("#visit-form")).to_contain_text("19 分")
+    expect(page.locator("#visit-form")).to_contain_text("不能自理")
+    rounds.save(page)
+
+    # -- seen as pending everywhere -------------------------------------------------------------------
+    page.goto("/today")
+    expect(page.locator("#strip")).to_contain_text("离线")
+    expect(page.locator("#strip")).to_contain_text("3 条仅在本机")
+    page.locator('.count[data-count="visited"], a.count:has-text("已访")').first.click()
+    for person in (high, sweet, frail):
+        expect(page.locator("a.row", has_text=person["name"]).first).to_contain_text("待上传")
+    page.goto(f"/patients/{high['id']}")
+    expect(page.locator("#main")).to_contain_text("待上传")
+    expect(page.locator(".banner")).to_contain_text("186/104")
+    page.goto("/outbox")
+    for person in (high, sweet, frail):
+        expect(page.locator("#main")).to_contain_text(person["name"])
+
+    # -- the battery dies, the phone comes back, still no signal ---------------------------------------
+    before = sorted(op["op_id"] for op in doctor.outbox())
+    assert len(before) == 3
+    doctor.close()
+    doctor.open()
+    doctor.offline()
+    page = doctor.page
+    page.goto("/outbox")
+    expect(page.locator("#strip")).to_contain_text("3 条仅在本机")
+    assert sorted(op["op_id"] for op in doctor.outbox()) == before
+    page.goto(f"/patients/{high['id']}")
+    expect(page.locator(".banner")).to_contain_text("186/104")
+
+    # -- the family orders without signal --------------------------------------------------------------
+    family.offline()
+    ask = family.page
+    ask.goto("/orders/new")
+    rounds.ready(ask)
+    ask.locator("#service-H01").check()
+    ask.locator("label", has_text="明天上午").click()
+    ask.get_by_role("button", name="提交").click()
+    expect(ask.locator("#main")).to_contain_text("还在这台手机上")
+    expect(ask.locator("#main")).to_contain_text("待上传")
+
+    # -- signal ---------------------------------------------------------------------------------------
+    doctor.offline(False)
+    family.offline(False)
+    page.goto("/outbox")
+    page.get_by_role("button", name="立即上传").click()
+    expect(page.locator("#strip")).to_contain_text("已全部上传", timeout=30_000)
+    sent = doctor.outbox()
+    assert sorted(op["op_id"] for op in sent) == before
+    assert {op["state"] for op in sent} == {"done"}
+
+    changes = page.evaluate(PULL)
+    for op in sent:
+        arrived = [c for c in changes if c["op_id"] == op["op_id"]]
+        assert len(arrived) == 1 and arrived[0]["payload"] == op["payload"]
+        shown = page.evaluate(RECORD, f"/api/visits/{op['op_id']}")
+        phones_own = op["payload"]["grade"]
+        servers = shown["record"]["grade"]
+        for key in ("colour", "emergency", "reasons", "missing", "due_in_days"):
+            assert servers[key] == phones_own[key], key
+    page.goto("/today")
+    page.locator('.count[data-count="visited"], a.count:has-text("已访")').first.click()
+    row = page.locator("a.row", has_text=high["name"]).first
+    expect(row).to_be_visible()
+    expect(row).not_to_contain_text("待上传")
+
+    ask.goto("/outbox")
+    ask.get_by_role("button", name="立即上传").click()
+    expect(ask.locator("#strip")).to_contain_text("已全部上传", timeout=30_000)
+    [order] = family.outbox()
+    assert order["state"] == "done"
+
+    # -- the clinic carries it to done, the family confirms ----------------------------------------------
+    clinic = phone("clinic")
+    clinic.sign_in(server.account("village"))
+    desk = clinic.page
+    desk.goto("/desk")
+    expect(desk.locator(f'[href*="{order["op_id"]}"], [data-order="{order["op_id"]}"]').first).to_be_visible()
+    me = clinic.page.evaluate("() => document.body.dataset.user")
+    carry(desk, order["op_id"], ["scheduled", "accepted", "en_route", "in_service", "done"], performer=me)
+    ask.goto(f"/orders/{order['op_id']}")
+    ask.reload()
+    carry(ask, order["op_id"], ["confirmed"])
+    shown = ask.evaluate(RECORD, f"/api/orders/{order['op_id']}")
+    assert shown["state"] == "confirmed"
+    assert shown["revision"] == 7
+
+
+def carry(page: Page, order_id: str, states: list[str], performer: str = "") -> None:
+    """Press the buttons of the order's page, one state after the other, each confirmed by the server."""
+    for state in states:
+        page.goto(f"/orders/{order_id}")
+        rounds.ready(page)
+        form = page.locator(f'form[data-op="order.transition"]:has([name="to"][value="{state}"])').first
+        opener = page.locator(f'[data-sheet="{form.evaluate("f => f.closest(`dialog`)?.id || ``")}"]')
+        if opener.count():
+            opener.first.click()
+        if state == "scheduled":
+            form.locator('[name="assignee_id"]').select_option(performer)
+        own = form.get_attribute("id") or "none"
+        form.locator("button:not([type=button])").or_(page.locator(f'button[form="{own}"]')).last.click()
+        until(page, ORDER_IS, [order_id, state])
