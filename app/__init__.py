@@ -15,7 +15,7 @@ from app.shared import page
 # From the ground floor up; each registers its pages, operations and commands in its init_app.
 ROOMS = (
     "accounts", "sync", "patients", "notices", "observations", "orders", "pwa", "grading", "plans", "visits",
-    "chart", "family", "jobs",
+    "chart", "family", "jobs", "cli",
 )  # fmt: skip
 
 
@@ -51,18 +51,5 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     errors.init_app(app)
     guard.init_app(app)
     for name in ROOMS:
-        try:  # BUILDING
-            room = import_module(f"app.{name}")
-        except ImportError as e:
-            print("room missing", e)
-            continue
-        try:
-            if hasattr(room, "init_app"): room.init_app(app)
-        except ImportError as e:
-            print("room unfinished", e)
-    try:
-        from app import cli
-        cli.init_app(app)
-    except (ImportError, AttributeError) as e:
-        print("cli missing", e)
+        import_module(f"app.{name}").init_app(app)
     return app
