@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
@@ -13,19 +13,15 @@ from sqlalchemy import delete
 
 from app.accounts import cleanup as accounts_cleanup
 from app.extensions import db
-from app.grading import service as grading
-from app.grading.models import GradeRecord
 from app.jobs.models import JobRun
 from app.notices import cleanup as notices_cleanup
 from app.notices import service as notices
 from app.orders import service as orders
-from app.patients.models import Patient
 from app.plans import service as plans
 from app.shared import clock
 
 RUNS_KEPT = timedelta(days=30)
 NIGHTLY_AT = time(0, 10, tzinfo=clock.LOCAL)
-PLANNED_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -46,23 +42,9 @@ class Job:
 
 def regrade() -> str:
     """Grade again whom the passing of time changed, and plan their next visits."""
-    today = clock.today()
-    changed = grading.regrade_stale(today)
+    changed = plans.nightly(clock.today())
     db.session.commit()
-    for start in range(0, len(changed), PLANNED_AT_ONCE):
-        for patient_id in changed[start : start + PLANNED_AT_ONCE]:
-            _replan(patient_id, today)
-        db.session.commit()
     return f"{len(changed)} regraded" if changed else ""
-
-
-def _replan(patient_id: str, today: date) -> None:
-    patient = db.session.get(Patient, patient_id)
-    held = grading.current(patient_id)
-    if patient is None or held is None:
-        return
-    record = db.session.get_one(GradeRecord, held.record_id)
-    plans.replan(patient, record, as_of=today, after_visit=False)
 
 
 def send_sms() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from app.shared.clock import local_date
 
@@ -73,3 +74,16 @@ def _shifted(moment: datetime, skew: timedelta) -> datetime:
         return min(max(moment.astimezone(UTC) + skew, FLOOR), CEILING)
     except OverflowError:
         return FLOOR if skew < timedelta(0) else CEILING
+
+
+DIED, MOVED_AWAY = 1, 2
+
+
+def ended_on(answers: dict[str, Any], visited_on: date) -> date | None:
+    """The day care ended by what a visit found: the day of death, or of learning of the move. Else None.
+
+    Source: lost_reason in domain forms §0 (1 died, 2 moved away, 3 lost, 4 refused).
+    """
+    if answers.get("lost_reason") == DIED:
+        return date.fromisoformat(answers.get("death_date") or visited_on.isoformat())
+    return visited_on if answers.get("lost_reason") == MOVED_AWAY else None

@@ -18,6 +18,7 @@ from app.patients import scope
 from app.patients.models import Patient
 from app.plans import service as plans
 from app.shared import clock
+from app.sync import feed
 from app.sync.registry import Conflict, Op, Rejected
 from app.visits import context, findings, queries, rules
 from app.visits.models import Visit
@@ -220,6 +221,7 @@ def _take_effect(
     measured = engine.observations(visit.form, visit.answers, context.for_measures(patient, judged))
     observations.record(visit.id, patient.id, visit.visited_on, measured, at=visit.visited_at)
     findings.settle(patient)
+    _settle_end(patient)
     took_place = visit.answers.get("lost_reason") is None
     grade, _ = plans.refresh(
         patient,
@@ -239,8 +241,21 @@ def _void(visit: Visit, patient: Patient) -> None:
     visit.voided, visit.colour = True, None
     _forget(visit)
     findings.settle(patient)
+    _settle_end(patient)
     plans.refresh(patient, cause="visit", as_of=clock.today())
     db.session.flush()
+
+
+def _settle_end(patient: Patient) -> None:
+    """Who died or moved away leaves the lists; the newest visit decides, so that a correction brings them back."""
+    db.session.flush()
+    newest = next(iter(of(patient.id, limit=1)), None)
+    ended = rules.ended_on(newest.answers, newest.visited_on) if newest is not None else None
+    if patient.ended_on == ended:
+        return
+    if ended is not None and patient.ended_on is None:
+        feed.depart(patient.id, scope.audiences(patient))  # the phones let go of the page
+    patient.ended_on = ended
 
 
 def _forget(visit: Visit) -> None:

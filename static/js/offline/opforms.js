@@ -101,11 +101,13 @@ export function payloadOf(form, submitter) {
 function take(payload, field) {
   const { name, type, value } = field;
   const wanted = field.dataset.json;
+  if (wanted === 'skip') return; // for the way without scripts only
   if (type === 'checkbox' && wanted === 'bool') {
     payload[name] = field.checked;
   } else if (wanted === 'list') {
-    payload[name] = payload[name] || [];
-    payload[name].push(...listed(field));
+    // Nothing chosen is nothing said; "none of these" is said by a choice of its own, marked data-none.
+    const chosen = listed(field);
+    if (chosen.length) payload[name] = [...(payload[name] || []), ...('none' in field.dataset ? [] : chosen)];
   } else if ((type === 'radio' || type === 'checkbox') && !field.checked) {
     // not chosen: another of its group may be
   } else if (value !== '') {
