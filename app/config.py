@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_SCHEMES = ("sqlite:///", "postgresql+psycopg://", "postgresql://", "postgres://")
+SECRET_FILE = ROOT / "instance" / "secret_key"
 SMS_SENDERS = ("console", "twilio")
 
 
@@ -62,7 +63,10 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
 
 
 def _secret(env: Mapping[str, str]) -> str:
+    """SECRET_KEY; where nobody set it, the one that `make run` made for this checkout."""
     secret = env.get("SECRET_KEY", "")
+    if "SECRET_KEY" not in env and SECRET_FILE.is_file():
+        secret = SECRET_FILE.read_text().strip()
     if not secret:
         raise SettingError("SECRET_KEY is missing: set it to at least 32 random characters")
     if len(secret) < 32:

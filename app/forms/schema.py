@@ -46,18 +46,18 @@ def json_schema(field: Field) -> dict[str, Any]:
     if kind in ("int", "dec1", "dec3"):
         step = {"int": 1, "dec1": 0.1, "dec3": 0.001}[kind]
         limits = {"minimum": hard["min"], "maximum": hard["max"]} if hard else {}
-        return {"type": ["integer" if kind == "int" else "number", "null"], "multipleOf": step, **limits}
+        return {"type": "integer" if kind == "int" else "number", "multipleOf": step, **limits}
     if kind == "text":
-        return {"type": ["string", "null"], "maxLength": field["max"]}
+        return {"type": "string", "maxLength": field["max"]}
     if kind == "date":
-        return {"type": ["string", "null"], "format": "date"}
+        return {"type": "string", "format": "date"}
     if kind == "bool":
-        return {"type": ["boolean", "null"]}
+        return {"type": "boolean"}
     codes = [option["code"] for option in field.get("options", ())]
     if kind == "enum":
-        return {"enum": [*codes, None]}
+        return {"enum": codes}
     if kind == "multi":
-        return {"type": ["array", "null"], "items": {"enum": codes}, "uniqueItems": True}
+        return {"type": "array", "items": {"enum": codes}, "uniqueItems": True}
     cells = {item["key"]: json_schema(item) for item in field["item"]}
     row = {"type": "object", "properties": cells, "additionalProperties": False}
-    return {"type": ["array", "null"], "items": row, "maxItems": field["max_rows"]}
+    return {"type": "array", "items": row, "maxItems": field["max_rows"]}

@@ -8,6 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
+from app.forms.engine import all_definitions, answers_schema
 from app.shared.ids import OP_ID
 from app.sync import schema
 from app.sync.registry import entities, kinds
@@ -34,12 +35,15 @@ def document() -> dict[str, Any]:
     spec.components.schema("Op", schema=schema.OpSchema)
     for kind in kinds.values():
         spec.components.schema(_payload_name(kind.name), schema=kind.schema)
+    for key in all_definitions():
+        spec.components.schema(_answers_name(key), schema=answers_schema(key))
     spec.components.schema("Problem", schema=schema.ProblemSchema)
     for path, operations in _paths().items():
         spec.path(path=path, operations=operations)
     shown = spec.to_dict()
     shown["security"] = [{"session": []}]
     _mend_op(shown["components"]["schemas"])
+    _mend_visits(shown["components"]["schemas"])
     return shown
 
 
@@ -67,6 +71,25 @@ def _mend_op(schemas: dict[str, Any]) -> None:
             "maxItems": schema.MAX_OPS,
             "items": {"$ref": "#/components/schemas/Op"},
         }
+
+
+def _answers_name(key: str) -> str:
+    return f"{key.capitalize()}Answers"
+
+
+def _mend_visits(schemas: dict[str, Any]) -> None:
+    """A visit's answers are those of its form; each form's fields come from its definition file."""
+    forms = all_definitions()
+    for key, form in forms.items():
+        required = [name for name, field in form.fields.items() if field.get("required") is True]
+        shown = schemas[_answers_name(key)]
+        shown |= {"title": form.zh, "x-form": key, "x-form-version": form.version}
+        shown["description"] = "必填（未随访的除外）：" + "、".join(required)
+    for name in ("VisitCreatePayload", "VisitCorrectPayload"):
+        fields_of = schemas.get(name, {}).get("properties", {})
+        if "answers" in fields_of:
+            fields_of["form"] = {"type": "string", "enum": list(forms)}
+            fields_of["answers"] = {"anyOf": [{"$ref": f"#/components/schemas/{_answers_name(k)}"} for k in forms]}
 
 
 def _paths() -> dict[str, dict[str, Any]]:
