@@ -62,16 +62,23 @@ class Factory:
                 return
             writing.set(True)
             rows: list[Any] = [Place(code=COUNTY, name="山亭区（演示）", level="county")]
-            rows += [Place(code=c, name=n, level="town", parent_code=COUNTY) for c, n in ((TOWN, "西集镇"), (OTHER_TOWN, "桑村镇"))]
+            rows += [
+                Place(code=c, name=n, level="town", parent_code=COUNTY)
+                for c, n in ((TOWN, "西集镇"), (OTHER_TOWN, "桑村镇"))
+            ]
             for code, name in ((VILLAGE, "向阳村"), (NEXT_VILLAGE, "桃源村"), (OTHER_VILLAGE, "听泉村")):
                 rows.append(Place(code=code, name=name, level="village", parent_code=code[:9]))
             for row in rows:
                 db.session.add(row)
                 db.session.flush()
             for clinic, team, town in ((CLINIC, TEAM, TOWN), (OTHER_CLINIC, OTHER_TEAM, OTHER_TOWN)):
-                db.session.add(Institution(id=clinic, name="镇卫生院（演示）", kind="township_hospital", place_code=town))
+                db.session.add(
+                    Institution(id=clinic, name="镇卫生院（演示）", kind="township_hospital", place_code=town)
+                )
                 db.session.flush()
-                db.session.add(Team(id=team, name="家庭医生团队（演示）", institution_id=clinic, town_code=town))
+                db.session.add(
+                    Team(id=team, name="家庭医生团队（演示）", institution_id=clinic, town_code=town)
+                )
                 db.session.flush()
             for village, team in ((VILLAGE, TEAM), (NEXT_VILLAGE, TEAM), (OTHER_VILLAGE, OTHER_TEAM)):
                 db.session.add(TeamVillage(village_code=village, team_id=team))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
@@ -15,7 +16,14 @@ from app.shared.ids import new_id
 from app.shared.page import page
 
 bp = Blueprint("accounts", __name__)
-HOMES = {"family": "/family", "dispatcher": "/desk", "provider": "/orders", "manager": "/patients", "supervisor": "/me", "admin": "/me"}
+HOMES = {
+    "family": "/family",
+    "dispatcher": "/desk",
+    "provider": "/orders",
+    "manager": "/patients",
+    "supervisor": "/me",
+    "admin": "/me",
+}
 
 
 @bp.get("/")
@@ -46,17 +54,17 @@ def sign_in() -> Response:
         response = _sign_in_form([no.detail], no.status)
         response.headers.extend(no.headers)
         return response
-    response = redirect(_safe_next(form.get("next", "")), 303)
-    sessions.give_cookie(response, token)  # type: ignore[arg-type]
-    return response  # type: ignore[return-value]
+    response = make_response(redirect(_safe_next(form.get("next", "")), 303))
+    sessions.give_cookie(response, token)
+    return response
 
 
 @bp.post("/sign-out")
 def sign_out() -> Response:
     service.sign_out(g.get("login_session"))
-    response = redirect("/sign-in", 303)
-    sessions.take_cookie(response)  # type: ignore[arg-type]
-    return response  # type: ignore[return-value]
+    response = make_response(redirect("/sign-in", 303))
+    sessions.take_cookie(response)
+    return response
 
 
 @bp.get("/me")
@@ -64,7 +72,7 @@ def me() -> Response:
     return page("accounts/me.html", **me_context())
 
 
-def me_context() -> dict[str, object]:
+def me_context() -> dict[str, Any]:
     place = orgs.place(current_user.place_code) if current_user.place_code else None
     return {
         "tab": "me",
@@ -109,5 +117,6 @@ def _sign_in_form(errors: list[str] | None = None, status: int = 200) -> Respons
 def _safe_next(target: str) -> str:
     """Only a path of our own: `next` travels in a link that anybody can write."""
     parts = urlsplit(target)
-    own = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return target if own and "\\" not in target and target.isprintable() else "/"
+    ours = target.startswith("/") and not parts.netloc and not parts.scheme
+    plain = "\\" not in target and target.isprintable() and not target.startswith("//")
+    return target if ours and plain else "/"

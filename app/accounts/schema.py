@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from app.shared.strictjson import storable
 
-WORDS = {"required": "必填", "null": "不能为空", "invalid": "应为文字"}
+WORDS: dict[str, Any] = {"required": "必填", "null": "不能为空", "invalid": "应为文字"}
 
 
 class LoginSchema(Schema):
@@ -13,10 +15,14 @@ class LoginSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}  # noqa: RUF012
+    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}
 
-    username = fields.String(required=True, validate=validate.Length(1, 50, error="请填写账号"), error_messages=WORDS)
-    password = fields.String(required=True, validate=validate.Length(1, 256, error="请填写密码"), error_messages=WORDS)
+    username = fields.String(
+        required=True, validate=validate.Length(1, 50, error="请填写账号"), error_messages=WORDS
+    )
+    password = fields.String(
+        required=True, validate=validate.Length(1, 256, error="请填写密码"), error_messages=WORDS
+    )
     device_id = fields.String(
         required=True, validate=validate.Length(1, 64, error="设备编号长度应为 1 到 64"), error_messages=WORDS
     )

@@ -175,13 +175,16 @@ def _may_revoke(actor: User, device: Device) -> bool:
 
 
 def _device(user: User, device_id: str, device_name: str) -> Device:
-    known = db.session.scalar(
-        select(Device).where(Device.device_id == device_id, Device.user_id == user.id)
-    )
+    known = db.session.scalar(select(Device).where(Device.device_id == device_id, Device.user_id == user.id))
     now = clock.now()
     if known is None:
         known = Device(
-            id=new_id(), device_id=device_id, user_id=user.id, name=device_name, first_seen_at=now, last_seen_at=now
+            id=new_id(),
+            device_id=device_id,
+            user_id=user.id,
+            name=device_name,
+            first_seen_at=now,
+            last_seen_at=now,
         )
         db.session.add(known)
     known.last_seen_at = now

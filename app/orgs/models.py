@@ -28,7 +28,9 @@ class Institution(db.Model):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[str] = mapped_column(String(20))  # county_hospital | township_hospital | village_clinic | care_home
+    kind: Mapped[str] = mapped_column(
+        String(20)
+    )  # county_hospital | township_hospital | village_clinic | care_home
     place_code: Mapped[str] = mapped_column(ForeignKey("places.code"), index=True)
     phone: Mapped[str | None] = mapped_column(String(20))
 

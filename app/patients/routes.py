@@ -33,7 +33,9 @@ def create() -> Response:
     try:
         result = sync.submit(current_user, "patient.create", payload)
     except DomainError as no:
-        return _form_page(request.form.to_dict() | {"conditions": request.form.getlist("conditions")}, no.errors, no.status)
+        return _form_page(
+            request.form.to_dict() | {"conditions": request.form.getlist("conditions")}, no.errors, no.status
+        )
     return redirect(f"/patients/{result['entity_id']}", 303)  # type: ignore[return-value]
 
 
@@ -59,7 +61,12 @@ def update(patient_id: str) -> Response:
     except DomainError as no:
         patient = scope.get(current_user, patient_id, "edit")
         values = request.form.to_dict() | {"conditions": request.form.getlist("conditions")}
-        return _form_page(values, no.errors or [{"pointer": "", "code": no.code, "message": no.detail}], no.status, patient=patient)
+        return _form_page(
+            values,
+            no.errors or [{"pointer": "", "code": no.code, "message": no.detail}],
+            no.status,
+            patient=patient,
+        )
     return redirect(f"/patients/{patient_id}", 303)  # type: ignore[return-value]
 
 
@@ -77,7 +84,11 @@ def _payload(required: tuple[str, ...]) -> dict[str, Any]:
 
 def _form_page(values: dict[str, Any], errors: list[Any], status: int = 200, patient: Any = None) -> Response:
     by_field = {e["pointer"].strip("/").split("/")[0]: e["message"] for e in errors}
-    villages = [v for v in orgs.villages_of((current_user.place_code or "")[:9]) if scope.may_place(current_user, v.code)]
+    villages = [
+        v
+        for v in orgs.villages_of((current_user.place_code or "")[:9])
+        if scope.may_place(current_user, v.code)
+    ]
     return page(
         "patients/form.html",
         status=status,

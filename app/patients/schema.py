@@ -24,7 +24,8 @@ CONDITIONS = {
 }
 OTHER_CONDITION = re.compile(r"other_[a-z0-9_]{1,30}")
 RELATIONS = {
-    "0": "本人", "1": "配偶", "2": "子", "3": "女", "4": "孙", "5": "父母", "6": "祖父母", "7": "兄弟姐妹", "8": "其他",
+    "0": "本人", "1": "配偶", "2": "子", "3": "女", "4": "孙", "5": "父母", "6": "祖父母",
+    "7": "兄弟姐妹", "8": "其他",
 }  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def _conditions(value: list[str]) -> None:
 class YesNo(fields.Boolean):
     """JSON true or false; 1, "yes" and the like are refused."""
 
-    default_error_messages = {"required": "必填", "null": "不能为空", "invalid": "应为是或否"}  # noqa: RUF012
+    default_error_messages = {"required": "必填", "null": "不能为空", "invalid": "应为是或否"}
 
     def _deserialize(self, value: object, attr: object, data: object, **kwargs: object) -> bool:
         if not isinstance(value, bool):
@@ -73,7 +74,7 @@ class YesNo(fields.Boolean):
 
 
 class Conditions(fields.List):
-    default_error_messages = {"required": "必填", "null": "不能为空", "invalid": "应为疾病列表"}  # noqa: RUF012
+    default_error_messages = {"required": "必填", "null": "不能为空", "invalid": "应为疾病列表"}
 
     def __init__(self) -> None:
         super().__init__(Text(), validate=[validate.Length(max=30, error="疾病过多"), _conditions])

@@ -31,9 +31,7 @@ def _town(user: User) -> ColumnElement[bool]:
 
 
 def _bound(user: User) -> ColumnElement[bool]:
-    links = select(FamilyLink.patient_id).where(
-        FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None)
-    )
+    links = select(FamilyLink.patient_id).where(FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None))
     return Patient.id.in_(links)
 
 
@@ -58,7 +56,7 @@ def condition(user: User, action: str = "read") -> ColumnElement[bool]:
     return bound(user) if bound is not None else false()
 
 
-def ids(user: User, action: str = "read") -> Select[tuple[str]]:
+def ids(user: User, action: str = "read") -> Select[str]:
     return select(Patient.id).where(condition(user, action))
 
 
@@ -90,5 +88,3 @@ def audiences(patient: Patient) -> list[str]:
     if patient.team_id:
         found.append(f"team:{patient.team_id}")
     return found
-
-

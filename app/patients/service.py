@@ -65,7 +65,7 @@ def update(author: User, payload: dict[str, Any], base_revision: int) -> Patient
 
     Raises Rejected, or Conflict `stale_revision` when somebody else changed the patient meanwhile.
     """
-    patient = db.session.scalar(
+    patient: Patient | None = db.session.scalar(
         select(Patient).where(Patient.id == payload["patient_id"], scope.condition(author, "edit"))
     )
     if patient is None:

@@ -17,8 +17,7 @@ def page(template: str, *, block: str | None = None, status: int = 200, rev: str
     `rev` names the version of a page that phones keep (see app/pwa); it travels in X-Page-Rev.
     A boosted link and the service worker always get the whole page: one URL, one representation.
     """
-    partial = block and htmx and not (htmx.boosted or htmx.history_restore_request)
-    if partial:
+    if block and htmx and not (htmx.boosted or htmx.history_restore_request):
         html = render_block(template, block, **context)
     else:
         html = render_template(template, page_rev=rev, **context)

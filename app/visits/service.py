@@ -247,7 +247,7 @@ def _void(visit: Visit, patient: Patient) -> None:
 
 
 def _settle_end(patient: Patient) -> None:
-    """Who died or moved away leaves the lists; the newest visit decides, so that a correction brings them back."""
+    """Who died or moved away leaves the lists; the newest visit decides, so a correction brings them back."""
     db.session.flush()
     newest = next(iter(of(patient.id, limit=1)), None)
     ended = rules.ended_on(newest.answers, newest.visited_on) if newest is not None else None

@@ -58,7 +58,12 @@ def fill_hypertension(page: Page, sbp: int, dbp: int, *, refer: bool) -> None:
     height(page, 152)
     for name, value in LIFE.items():
         number(page, name, value)
-    for name, value in {"salt": 2, "psych_adjust": 1, "compliance_behaviour": 2, "adverse_reaction": 1}.items():
+    for name, value in {
+        "salt": 2,
+        "psych_adjust": 1,
+        "compliance_behaviour": 2,
+        "adverse_reaction": 1,
+    }.items():
         choose(page, name, value)
     adherence(page)
     choose(page, "visit_class", 2 if sbp >= 140 or dbp >= 90 else 1)

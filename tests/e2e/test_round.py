@@ -16,7 +16,8 @@ PULL = """async () => {
   const found = [];
   let cursor = '';
   for (;;) {
-    const answer = await (await fetch('/api/sync/pull?limit=500&cursor=' + encodeURIComponent(cursor))).json();
+    const address = '/api/sync/pull?limit=500&cursor=' + encodeURIComponent(cursor);
+    const answer = await (await fetch(address)).json();
     found.push(...answer.changes);
     cursor = answer.cursor;
     if (!answer.more) return found;

@@ -5,7 +5,9 @@ from tests.factories import PASSWORD
 
 
 def login(client, username, password=PASSWORD, **more):
-    return client.post("/api/auth/login", json={"username": username, "password": password, "device_id": "d1", **more})
+    return client.post(
+        "/api/auth/login", json={"username": username, "password": password, "device_id": "d1", **more}
+    )
 
 
 def test_signing_in_by_username_or_phone_opens_a_session(make, app) -> None:

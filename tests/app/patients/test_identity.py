@@ -75,7 +75,9 @@ def test_a_phone_is_stored_plainly(written, stored) -> None:
     assert identity.parse_phone(written) == stored
 
 
-@pytest.mark.parametrize("written", ["", "12345", "23900001234", "1390000123", "139000012345", "120", "phone"])
+@pytest.mark.parametrize(
+    "written", ["", "12345", "23900001234", "1390000123", "139000012345", "120", "phone"]
+)
 def test_a_wrong_phone_is_refused(written) -> None:
     with pytest.raises(ValueError, match="电话"):
         identity.parse_phone(written)

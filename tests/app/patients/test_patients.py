@@ -62,12 +62,16 @@ def test_a_relative_may_change_the_phone_and_nothing_else(make) -> None:
     patient = make.patient()
     family = make.signed_in("family")
     phone = {"patient_id": patient, "phone": "13900009999"}
-    assert make.push(family, make.op(family, "patient.update", phone, base_revision=1))[0]["code"] == "not_found"
+    assert (
+        make.push(family, make.op(family, "patient.update", phone, base_revision=1))[0]["code"] == "not_found"
+    )
     make.bind(family.username, patient)
     conditions = {"patient_id": patient, "conditions": []}
     [refused] = make.push(family, make.op(family, "patient.update", conditions, base_revision=1))
     assert refused["code"] == "forbidden"
-    assert make.push(family, make.op(family, "patient.update", phone, base_revision=1))[0]["status"] == "applied"
+    assert (
+        make.push(family, make.op(family, "patient.update", phone, base_revision=1))[0]["status"] == "applied"
+    )
 
 
 def test_a_village_doctor_registers_only_in_the_own_village(make) -> None:
@@ -95,7 +99,13 @@ def test_the_edit_form_without_javascript_changes_the_patient(make) -> None:
     patient, doctor = make.patient(), make.signed_in("doctor")
     headers = {"Sec-Fetch-Site": "same-origin"}
     assert "13900001234" in doctor.get(f"/patients/{patient}/edit").get_data(as_text=True)
-    form = {"phone": "13900005555", "address": "二组", "base_revision": "1", "lives_alone": "1", "conditions": "none"}
+    form = {
+        "phone": "13900005555",
+        "address": "二组",
+        "base_revision": "1",
+        "lives_alone": "1",
+        "conditions": "none",
+    }
     assert doctor.post(f"/patients/{patient}", data=form, headers=headers).status_code == 303
     record = doctor.get(f"/api/patients/{patient}").get_json()["record"]
     assert (record["phone"], record["address"], record["lives_alone"]) == ("13900005555", "二组", True)
