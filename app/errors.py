@@ -11,10 +11,19 @@ from types import TracebackType
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from marshmallow import ValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    NotSupportedError,
+    PendingRollbackError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
-from app.extensions import db
+from app.extensions import db, login_manager
 from app.shared.strictjson import escape
 
 log = logging.getLogger("nuanxun")
@@ -171,28 +180,50 @@ def init_app(app: Flask) -> None:
         errors = from_marshmallow(error)
         return respond(422, detail="；".join(e["message"] for e in errors[:3]), errors=errors)
 
-    @app.errorhandler(OperationalError)
-    @app.errorhandler(InterfaceError)
-    def database_away(error: DBAPIError) -> Response:
-        db.session.rollback()
-        log.warning("database unavailable: %s", type(error.orig).__name__)
+    @app.errorhandler(SQLAlchemyError)
+    def database_error(error: SQLAlchemyError) -> Response:
+        if not is_passing(error):
+            return unexpected(error)
+        _give_up()
+        log.warning("database unavailable: %s", type(getattr(error, "orig", error)).__name__)
         return respond(503, headers={"Retry-After": "5"})
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if error.response is not None:
             return error.response  # type: ignore[return-value]
+        cause = getattr(error, "original_exception", None)
+        if isinstance(cause, SQLAlchemyError):  # raised after the view, where Flask asks no other handler
+            return database_error(cause)
         status = error.code or 500
         headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After")}
         return respond(status, headers=headers)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
-        db.session.rollback()
+        _give_up()
         # Only the place and the kind: the message of an exception may carry a patient's data.
-        log.error("unexpected %s", type(error).__name__, exc_info=_frames_only(error))
+        log.error("unexpected %s", type(error).__name__, exc_info=frames_only(error))
         return respond(500)
 
 
-def _frames_only(error: BaseException) -> tuple[type[Exception], Exception, TracebackType | None]:
+def is_passing(error: SQLAlchemyError) -> bool:
+    """Whether the same request may go well later: locked, full, read-only, stopped, cut off, deadlocked, or
+    two requests writing the same new row in one moment. Not so for a fault in our statements or values."""
+    if isinstance(error, ProgrammingError | DataError | NotSupportedError):
+        return False
+    return isinstance(error, DBAPIError | PoolExhausted | PendingRollbackError | DisconnectionError)
+
+
+def _give_up() -> None:
+    """Roll back, also where the connection is gone; what is said from here on needs no database."""
+    try:
+        db.session.rollback()
+    except SQLAlchemyError:
+        db.session().invalidate()
+    g._login_user = login_manager.anonymous_user()  # else rendering would ask the database who this is
+
+
+def frames_only(error: BaseException) -> tuple[type[Exception], Exception, TracebackType | None]:
+    """For the log: where it happened and its kind, without its words."""
     return Exception, Exception(type(error).__name__), error.__traceback__

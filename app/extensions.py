@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
 
@@ -47,16 +48,25 @@ writing: ContextVar[bool] = ContextVar("writing", default=False)
 
 
 @event.listens_for(Engine, "connect")
-def _sqlite_pragmas(connection, _record):
+def _promises(connection, _record):
+    """What the feed and the answer `applied` rest on, whatever the database is set to by default."""
     if isinstance(connection, sqlite3.Connection):
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
-        try:
+        # It fails while another process holds the file, or it is read-only; WAL stays set in the file.
+        with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            pass  # another process holds the file, or it is read-only; WAL is kept in the file once set
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+    elif type(connection).__module__.startswith("psycopg"):
+        # After waiting for the feed's lock the next statement must see what the former holder committed.
+        connection.isolation_level = 2  # psycopg.IsolationLevel.READ_COMMITTED
+        # Only what is too weak is lifted: `remote_apply` and the like stay.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
 
 
 @event.listens_for(Engine, "begin")

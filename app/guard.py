@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, redirect, request
 from flask_login import current_user
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.errors import DomainError, Forbidden, respond, wants_json
-from app.extensions import writing
+from app.extensions import db, writing
 from app.shared.ids import new_id
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -57,14 +59,13 @@ def init_app(app: Flask) -> None:
     app.before_request(_open_request)
     app.before_request(_same_origin)
     app.before_request(_signed_in)
+    app.before_request(_begin_writing)
     app.after_request(_headers)
     app.teardown_request(_close_request)
 
 
 def _open_request() -> None:
     g.request_id = new_id()
-    if request.method not in SAFE_METHODS:
-        g.writing_token = writing.set(True)
 
 
 def _close_request(_error: BaseException | None) -> None:
@@ -110,6 +111,21 @@ def _signed_in() -> Response | None:
     return respond(401)
 
 
+def _begin_writing() -> None:
+    """The body is read before the database may be locked: a phone on 2G takes minutes to send it, and on
+    SQLite the write lock is held from the first statement on. Who is asking is read afresh under the lock.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    try:
+        with suppress(RequestEntityTooLarge):  # whoever asks for the body is told again, and says it better
+            request.get_data(cache=True, parse_form_data=True)
+    except OSError:  # gunicorn's word for a chunked body that stops half-way
+        raise DomainError("请求内容不完整。", code="bad_request", status=400) from None
+    db.session.rollback()
+    g.writing_token = writing.set(True)
+
+
 def _headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -118,9 +134,8 @@ def _headers(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
-    if current_user.is_authenticated and response.mimetype == "text/html" and response.status_code == 200:
+    if (user_id := g.get("user_id")) and response.mimetype == "text/html" and response.status_code == 200:
         # The mark by which a worker knows our page from a captive portal's, and whose page it is.
-        response.headers["X-Page-User"] = current_user.id
+        # Not from current_user: the database may be away by now.
+        response.headers["X-Page-User"] = user_id
     return response
-
-

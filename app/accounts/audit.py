@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Response, g, has_request_context
 from flask_login import current_user
+from sqlalchemy.exc import OperationalError
 
 from app.accounts.models import AuditLine
 from app.extensions import db, writing
 from app.shared import clock
+
+log = logging.getLogger("nuanxun")
 
 
 def note(
@@ -44,7 +49,11 @@ def read(action: str, object_id: str | None = None, *, patient_id: str | None = 
 
 
 def write_reads(response: Response) -> Response:
-    """after_request: store what `read` collected, if the answer was given."""
+    """after_request: store what `read` collected, if the answer was given.
+
+    A doctor must be able to read while the database cannot be written (locked, full): the lines then go
+    to the log, which holds ids only.
+    """
     reads = g.pop("audit_reads", ())
     if reads and response.status_code < 400:
         db.session.rollback()
@@ -53,6 +62,13 @@ def write_reads(response: Response) -> Response:
             for action, object_id, patient_id in reads:
                 note(action, object_id=object_id, patient_id=patient_id)
             db.session.commit()
+        except OperationalError:
+            db.session.rollback()
+            for action, object_id, patient_id in reads:
+                log.warning(
+                    "audit %s object=%s patient=%s user=%s request=%s",
+                    action, object_id, patient_id, g.get("user_id"), g.get("request_id"),
+                )  # fmt: skip
         finally:
             writing.reset(token)
     return response

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Flask, Request, Response, current_app, g, request
+from sqlalchemy.exc import OperationalError
 
 from app.accounts import audit, service
 from app.accounts.models import LoginSession, User
 from app.errors import DomainError
 from app.extensions import db, login_manager, writing
+from app.guard import SAFE_METHODS
+
+log = logging.getLogger("nuanxun")
 
 
 def init_app(app: Flask) -> None:
@@ -34,15 +40,17 @@ def _load(asking: Request) -> User | None:
     if found is None:
         return None
     user, g.login_session = found
+    g.user_id = user.id
     return user
 
 
 def _note_contact() -> None:
-    """Keep last_seen_at fresh. On a GET this is a short write of its own, at most once a minute."""
+    """Keep last_seen_at fresh. On a GET this is a short write of its own, at most once a minute; when the
+    database cannot be written, reading goes on."""
     session: LoginSession | None = g.get("login_session")
     if session is None or request.endpoint == "static":
         return
-    if request.method != "GET":
+    if request.method not in SAFE_METHODS:
         service.seen(session)
     elif service.is_stale(session):
         token_hash = session.token_hash
@@ -51,6 +59,9 @@ def _note_contact() -> None:
         try:
             service.seen(db.session.get_one(LoginSession, token_hash))
             db.session.commit()
+        except OperationalError as error:
+            db.session.rollback()
+            log.warning("contact not noted: %s", type(error.orig).__name__)
         finally:
             writing.reset(token)
 

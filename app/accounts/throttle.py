@@ -2,59 +2,83 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 from flask import g
+from sqlalchemy import Table, case, delete, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.accounts.models import Throttle
 from app.errors import DomainError
 from app.extensions import db
 from app.shared import clock
+from app.shared.columns import UtcDateTime
+
+TABLE = cast(Table, Throttle.__table__)
 
 
 def hit(key: str, limit: int, *, window_s: int) -> None:
     """Count one use of `key`. Raises DomainError 429 with Retry-After past `limit` in a window."""
-    check(key, limit, window_s=window_s)
-    count(key, window_s=window_s)
+    started_at, used = count(key, window_s=window_s)
+    if used > limit:
+        raise _too_many(started_at, window_s)
 
 
 def check(key: str, limit: int, *, window_s: int) -> None:
     """Raises DomainError 429 when `key` has used up its window; counts nothing."""
-    row = db.session.get(Throttle, key)
-    if row is None:
-        return
-    left = row.window_started_at + timedelta(seconds=window_s) - clock.now()
-    if row.count >= limit and left > timedelta(0):
-        seconds = int(left.total_seconds()) + 1
-        raise DomainError(
-            f"操作太频繁，请 {_wait(seconds)}后再试。",
-            code="too_many_requests",
-            status=429,
-            headers={"Retry-After": str(seconds)},
-        )
+    found = db.session.execute(
+        select(Throttle.window_started_at, Throttle.count).where(Throttle.key == key)
+    ).first()
+    if found is not None and found[1] >= limit and found[0] + timedelta(seconds=window_s) > clock.now():
+        raise _too_many(found[0], window_s)
 
 
-def count(key: str, *, window_s: int) -> None:
-    row = db.session.get(Throttle, key)
+def count(key: str, *, window_s: int) -> tuple[datetime, int]:
+    """Count one use; returns when the window began, and the uses in it.
+
+    One statement, so that two requests of one moment neither collide nor count as one.
+    """
+    insert = sqlite.insert if db.engine.dialect.name == "sqlite" else postgresql.insert
     now = clock.now()
-    if row is None:
-        db.session.add(Throttle(key=key, window_started_at=now, count=1))
-    elif row.window_started_at + timedelta(seconds=window_s) <= now:
-        row.window_started_at, row.count = now, 1
-    else:
-        row.count += 1
+    over = Throttle.window_started_at <= now - timedelta(seconds=window_s)
+    statement = (
+        insert(TABLE)
+        .values(key=key, window_started_at=now, count=1)
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": case((over, 1), else_=Throttle.count + 1),
+                "window_started_at": case(
+                    (over, literal(now, UtcDateTime())), else_=Throttle.window_started_at
+                ),
+            },
+        )
+        .returning(TABLE.c.window_started_at, TABLE.c.count)
+    )
+    started_at, used = db.session.execute(statement).one()
+    return started_at, used
 
 
 def forget(key: str) -> None:
-    row = db.session.get(Throttle, key)
-    if row is not None:
-        db.session.delete(row)
+    db.session.execute(delete(TABLE).where(TABLE.c.key == key))
 
 
 def session_key() -> str:
     """Names the current session in a throttle key without its token."""
     session = g.get("login_session")
     return session.token_hash[:16] if session is not None else "none"
+
+
+def _too_many(started_at: datetime, window_s: int) -> DomainError:
+    left = started_at + timedelta(seconds=window_s) - clock.now()
+    seconds = max(1, int(left.total_seconds()) + 1)
+    return DomainError(
+        f"操作太频繁，请 {_wait(seconds)}后再试。",
+        code="too_many_requests",
+        status=429,
+        headers={"Retry-After": str(seconds)},
+    )
 
 
 def _wait(seconds: int) -> str:

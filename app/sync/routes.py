@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.accounts import audit, throttle
 from app.errors import DomainError
-from app.extensions import db
+from app.extensions import db, writing
 from app.guard import public
 from app.shared import clock, strictjson
 from app.sync import feed, openapi, queries, service
@@ -70,9 +70,16 @@ def published_contract() -> Response:
 @bp.get("/healthz")
 @public
 def health() -> Response:
-    """Up, and the database can be written. 503 otherwise, through errors.py."""
-    feed.lock()
-    db.session.rollback()
+    """Up, and the database can be written. 503 otherwise, through errors.py.
+
+    Really written: a full disk shows only at the commit. The lock is held for that one row.
+    """
+    token = writing.set(True)
+    try:
+        feed.lock()
+        db.session.commit()
+    finally:
+        writing.reset(token)
     return jsonify({"status": "ok", "server_time": _now()})
 
 
@@ -110,7 +117,7 @@ def _inflate(raw: bytes) -> bytes:
         raise DomainError("压缩内容已损坏。", code="bad_request", status=400) from None
     if len(inflated) > MAX_INFLATED_BYTES:
         raise too_large("一次上传的内容过大。")
-    if not decoder.eof:
+    if not decoder.eof or decoder.unused_data:
         raise DomainError("压缩内容不完整。", code="bad_request", status=400)
     return inflated
 

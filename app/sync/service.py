@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.accounts import audit
 from app.accounts.models import User
-from app.errors import DomainError, NotFound, from_marshmallow
+from app.errors import DomainError, NotFound, frames_only, from_marshmallow
 from app.extensions import db
 from app.shared import clock, strictjson
 from app.shared.ids import is_id, new_id
@@ -30,6 +31,7 @@ CODE_DETAILS = {
     "missing_dependency": "它依赖的记录还没有上传。",
 }
 op_schema = OpSchema()
+log = logging.getLogger("nuanxun")
 
 
 def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
@@ -39,6 +41,9 @@ def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
     kept, the client sends it again, and what was kept answers `duplicate`.
     """
     feed.lock()
+    # What was read before the lock may be old by now: PostgreSQL let others commit while we waited.
+    db.session.flush()
+    db.session.expire_all()
     received_at = clock.now()
     skew = received_at - sent_at
     results = [_one(user, raw, received_at, skew) for raw in ops]
@@ -88,23 +93,34 @@ def _one(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[s
     except Conflict as no:
         savepoint.rollback()
         if no.keep is not None:
-            no.keep()
+            with db.session.begin_nested():
+                no.keep()
         return _refusal(user, op_id, raw, "conflict", no.code, no.detail, current=no.current)
     except IntegrityError:
         savepoint.rollback()
         return _refusal(user, op_id, raw, "rejected", "invalid", "内容与已有的数据冲突。")
+    except DataError:
+        savepoint.rollback()
+        return _refusal(user, op_id, raw, "rejected", "invalid", "有内容过长或超出范围，存不进去。")
+    except SQLAlchemyError:
+        raise  # the database is in trouble, not the operation
+    except Exception as error:
+        # One odd visit must not block a week of work; sent again after a repair it is judged afresh.
+        savepoint.rollback()
+        log.error("operation failed: %s", type(error).__name__, exc_info=frames_only(error))
+        return _refusal(user, op_id, raw, "rejected", "invalid", "服务器处理这条记录时出了错，已经记录下来。")
 
 
 def _judge(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[str, Any]:
     digest = _shape(raw)
+    if raw["author_id"] != user.id:
+        raise Rejected("author_mismatch")
     # op_id before anything about the record: a late copy of an applied edit is a duplicate, not a conflict
     known = db.session.get(Revision, raw["op_id"])
     if known is not None:
         if known.author_id != user.id or known.digest != digest:
             raise Rejected("op_id_reused")
         return _result("duplicate", known.op_id, known.entity_id, known.revision)
-    if raw["author_id"] != user.id:
-        raise Rejected("author_mismatch")
     kind = kinds.get(raw["kind"])
     if kind is None:
         raise Rejected("unknown_kind")
@@ -147,9 +163,8 @@ def _shape(raw: Any) -> str:
 
 def _payload(kind: Kind, raw: dict[str, Any]) -> None:
     if kind.needs_base and "base_revision" not in raw:
-        raise Rejected(
-            "invalid", errors=[{"pointer": "/base_revision", "code": "required", "message": "必填：所依据的版本号"}]
-        )
+        fault = {"pointer": "/base_revision", "code": "required", "message": "必填：所依据的版本号"}
+        raise Rejected("invalid", errors=[fault])
     try:
         kind.schema().load(raw["payload"])
     except ValidationError as error:
