@@ -19,21 +19,19 @@ MOST_LINES = 200
 
 @commands.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--as", "username", required=True, help="User in whose name people are registered.")
+@click.option(
+    "--as", "username", help="User in whose name people are registered. [the doctor of each village's team]"
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
-def import_roster(file: Path, username: str, dry_run: bool) -> None:
+def import_roster(file: Path, username: str | None, dry_run: bool) -> None:
     """Register everybody in FILE (.xlsx or .csv; first row: 姓名 身份证号 电话 村（社区） …).
 
     Rows that are wrong or already registered are listed and left out. Ends with code 1 if a row was wrong.
     """
     writing.set(not dry_run)
-    author = db.session.scalar(select(User).where(or_(User.username == username, User.phone == username)))
-    if author is None:
-        raise click.ClickException(f"--as {username}: no such user")
-    if author.role not in kinds["patient.create"].roles:
-        raise click.ClickException(f"--as {username}: a {author.role} does not register patients")
+    authors = [_author(username)] if username else _clinicians()
     try:
-        report = roster.bring_in(file, author, dry_run=dry_run, progress=_progress)
+        report = roster.bring_in(file, authors, dry_run=dry_run, progress=_progress)
     except roster.UnreadableFile as error:
         raise click.ClickException(str(error)) from None
     lines = [*report.errors, *report.duplicates]
@@ -49,6 +47,22 @@ def import_roster(file: Path, username: str, dry_run: bool) -> None:
         click.echo("这是试运行，没有写入任何数据")
     if report.errors:
         raise SystemExit(1)
+
+
+def _author(username: str) -> User:
+    author = db.session.scalar(select(User).where(or_(User.username == username, User.phone == username)))
+    if author is None:
+        raise click.ClickException(f"--as {username}: no such user")
+    if author.role not in kinds["patient.create"].roles:
+        raise click.ClickException(f"--as {username}: a {author.role} does not register patients")
+    return author
+
+
+def _clinicians() -> list[User]:
+    """Everybody who may register people, doctors before nurses before village clinics."""
+    may = kinds["patient.create"].roles
+    statement = select(User).where(User.role.in_(may), User.active).order_by(User.role, User.username)
+    return list(db.session.scalars(statement))
 
 
 def _progress(rows: int) -> None:

@@ -51,13 +51,15 @@ class Report:
     duplicates: list[str] = field(default_factory=list)
 
 
-def bring_in(path: Path, author: User, *, dry_run: bool, progress: Progress = lambda done: None) -> Report:
-    """Register everybody in the file as `author`. Commits in batches; a dry run writes nothing.
+def bring_in(
+    path: Path, authors: list[User], *, dry_run: bool, progress: Progress = lambda done: None
+) -> Report:
+    """Register everybody in the file, each by the first of `authors` who looks after that village.
 
-    Raises UnreadableFile.
+    Commits in batches; a dry run writes nothing. Raises UnreadableFile.
     """
     report = Report()
-    villages = _Villages(author)
+    villages = _Villages(authors)
     seen: dict[str, int] = {}
     waiting: list[tuple[int, dict[str, Any]]] = []
     for number, cells in list(read(path)):  # all of it is readable before anything is written
@@ -67,10 +69,10 @@ def bring_in(path: Path, author: User, *, dry_run: bool, progress: Progress = la
             continue
         waiting.append((number, payload))
         if len(waiting) == BATCH:
-            _register(waiting, author, report, dry_run=dry_run)
+            _register(waiting, villages, report, dry_run=dry_run)
             waiting = []
             progress(report.rows)
-    _register(waiting, author, report, dry_run=dry_run)
+    _register(waiting, villages, report, dry_run=dry_run)
     progress(report.rows)
     return report
 
@@ -148,14 +150,18 @@ def _headers(line: list[Any]) -> dict[int, str]:
 
 
 class _Villages:
-    """Villages `author` may register people in, by code and by name."""
+    """Villages in which one of `authors` may register people, by code and by name."""
 
-    def __init__(self, author: User) -> None:
-        found = orgs.villages_of((author.place_code or "")[:9])
-        self.known = [village for village in found if scope.may_place(author, village.code)]
+    def __init__(self, authors: list[User]) -> None:
+        self.names: dict[str, str] = {}
+        self.authors: dict[str, User] = {}
+        for author in authors:
+            for village in orgs.villages_of((author.place_code or "")[:9]):
+                if village.code not in self.authors and scope.may_place(author, village.code):
+                    self.names[village.code], self.authors[village.code] = village.name, author
 
     def code(self, text: str) -> str:
-        matching = [village.code for village in self.known if text in (village.code, village.name)]
+        matching = [code for code, name in self.names.items() if text in (code, name)]
         if len(matching) == 1:
             return matching[0]
         if matching:
@@ -206,10 +212,20 @@ def _is_known(number: int, payload: dict[str, Any], seen: dict[str, int], report
     return False
 
 
-def _register(rows: list[tuple[int, dict[str, Any]]], author: User, report: Report, *, dry_run: bool) -> None:
+def _register(
+    rows: list[tuple[int, dict[str, Any]]], villages: _Villages, report: Report, *, dry_run: bool
+) -> None:
     if dry_run or not rows:
         report.good += len(rows)
         return
+    by_author: dict[User, list[tuple[int, dict[str, Any]]]] = {}
+    for row in rows:
+        by_author.setdefault(villages.authors[row[1]["village_id"]], []).append(row)
+    for author, own in by_author.items():
+        _push(own, author, report)
+
+
+def _push(rows: list[tuple[int, dict[str, Any]]], author: User, report: Report) -> None:
     now = clock.now()
     recorded_at = clock.local(now).isoformat(timespec="seconds")
     ops = [

@@ -13,7 +13,7 @@ from app.patients import roster_cells as cells
 from app.patients.models import Patient
 from app.patients.roster_cells import BadCell
 from app.sync.models import Revision
-from tests.factories import Factory, an_id_card
+from tests.factories import OTHER_TOWN, OTHER_VILLAGE, VILLAGE, Factory, an_id_card
 
 HEAD = ["姓名", "身份证号", "电话", "村（社区）", "住址", "疾病", "独居", "知情同意日期"]
 GOOD = ["张秀兰", an_id_card(1), "13900001234", "向阳村", "3 号", "高血压、糖尿病", "是", "2026-03-01"]
@@ -193,3 +193,18 @@ def test_days_that_do_not_exist_are_refused(written):
 )
 def test_illnesses_are_read_as_people_say_them(written, codes):
     assert cells.conditions(written) == codes
+
+
+def test_without_a_name_each_village_is_registered_by_its_own_team(app, make, tmp_path):
+    ours = make.user("doctor")
+    theirs = make.user("doctor", place_code=OTHER_TOWN)
+    here = ["演示甲", an_id_card(31), "13900001111", VILLAGE]
+    there = ["演示乙", an_id_card(32), "13900001112", OTHER_VILLAGE]
+    file = a_csv(tmp_path, here, there, head=HEAD[:4])
+    done = app.test_cli_runner().invoke(args=["patients", "import", file])
+    assert done.exit_code == 0, done.output
+    with app.app_context():
+        registered = db.session.execute(
+            select(Patient.name, Revision.author_id).join(Revision, Revision.entity_id == Patient.id)
+        ).all()
+    assert set(map(tuple, registered)) == {("演示甲", make.user_id(ours)), ("演示乙", make.user_id(theirs))}
