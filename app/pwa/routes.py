@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from flask import (
     Blueprint,
     Response,
     current_app,
+    g,
     make_response,
     render_template,
     request,
@@ -21,6 +23,7 @@ from werkzeug.utils import safe_join
 
 from app.accounts.models import User
 from app.errors import NotFound
+from app.extensions import db
 from app.guard import public
 from app.pwa import pack
 from app.pwa.build import ROOT, build, shell
@@ -84,10 +87,15 @@ def outbox() -> Response:
 
 @bp.get("/api/pack")
 def visit_pack() -> Response:
-    user: User = current_user._get_current_object()
-    since = pack.decode(request.args.get("cursor", ""), user)
-    lines = stream_with_context(pack.lines(user, since))
-    return current_app.response_class(lines, mimetype="application/x-ndjson")
+    user_id = current_user.id
+    since = pack.decode(request.args.get("cursor", ""), current_user._get_current_object())
+
+    def stream() -> Iterator[str]:
+        # The request's own database session has ended before the first line is asked for.
+        user = g._login_user = db.session.get_one(User, user_id)
+        yield from pack.lines(user, since)
+
+    return current_app.response_class(stream_with_context(stream()), mimetype="application/x-ndjson")
 
 
 def outbox_page(user: User) -> list[PackPage]:

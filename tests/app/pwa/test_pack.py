@@ -2,12 +2,14 @@
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 
 from app.patients.models import Patient
 from app.pwa import pack, registry
 from app.pwa.registry import PackPage
+from app.shared import clock
 from app.sync import feed
 from tests.factories import OTHER_TEAM, OTHER_VILLAGE
 
@@ -187,3 +189,14 @@ def test_every_page_names_its_reader_so_that_a_portal_cannot_pass_for_one(make) 
     doctor = make.signed_in("doctor")
     _, lines, _ = fetch(doctor)
     assert all(f'data-user="{doctor.user_id}"' in line["html"] for line in lines)
+
+
+def test_a_pack_asked_for_after_a_pause_is_whole(make, monkeypatch) -> None:
+    """After a minute of silence the contact is noted, which expires whoever was loaded before."""
+    doctor = make.signed_in("doctor")
+    make.patient(name="安心宁")
+    later = clock.now() + timedelta(minutes=5)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    _, lines, end = fetch(doctor)
+    assert end["count"] == len(lines) > 4
+    assert all(line["t"] == "page" for line in lines)
