@@ -5,7 +5,9 @@ from flask import Flask
 
 def init_app(app: Flask) -> None:
     from app.patients import cli, routes, sync
+    from app.pwa import registry
 
     app.register_blueprint(routes.bp)
     app.cli.add_command(cli.commands)
     sync.register()
+    registry.register_pages(routes.pages_of)

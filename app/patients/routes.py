@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, redirect, render_template, request
 from flask_login import current_user
 
+from app.accounts.models import User
 from app.errors import DomainError
 from app.guard import roles
 from app.orgs import service as orgs
 from app.patients import scope
 from app.patients.schema import CONDITIONS, RELATIONS
+from app.pwa import registry
 from app.shared.page import page
 from app.sync import service as sync
 
@@ -23,7 +27,17 @@ OPTIONAL = ("address", "contact_name", "contact_phone", "contact_relation")
 @bp.get("/patients/new")
 @roles(*STAFF)
 def new() -> Response:
-    return _form_page({}, [])
+    return page("patients/form.html", rev=registry.rev(0), **_context(current_user, {}, []))
+
+
+def pages_of(user: User) -> Iterator[registry.PackPage]:
+    """Somebody may be registered where there is no signal."""
+    if user.role in STAFF:
+        rev = registry.rev(0)
+        context = partial(_context, user, {}, [])
+        yield registry.PackPage(
+            "/patients/new", 0, lambda: render_template("patients/form.html", page_rev=rev, **context())
+        )
 
 
 @bp.post("/patients")
@@ -83,20 +97,18 @@ def _payload(required: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _form_page(values: dict[str, Any], errors: list[Any], status: int = 200, patient: Any = None) -> Response:
-    by_field = {e["pointer"].strip("/").split("/")[0]: e["message"] for e in errors}
-    villages = [
-        v
-        for v in orgs.villages_of((current_user.place_code or "")[:9])
-        if scope.may_place(current_user, v.code)
-    ]
-    return page(
-        "patients/form.html",
-        status=status,
-        tab="patients",
-        values=values,
-        errors=by_field,
-        patient=patient,
-        villages=villages,
-        conditions=CONDITIONS,
-        relations=RELATIONS,
-    )
+    context = _context(current_user, values, errors, patient)
+    return page("patients/form.html", status=status, **context)
+
+
+def _context(user: User, values: dict[str, Any], errors: list[Any], patient: Any = None) -> dict[str, Any]:
+    villages = orgs.villages_of((user.place_code or "")[:9])
+    return {
+        "tab": "patients",
+        "values": values,
+        "errors": {e["pointer"].strip("/").split("/")[0]: e["message"] for e in errors},
+        "patient": patient,
+        "villages": [village for village in villages if scope.may_place(user, village.code)],
+        "conditions": CONDITIONS,
+        "relations": RELATIONS,
+    }
