@@ -17,7 +17,8 @@ from sqlalchemy import select
 from app.extensions import db
 from app.notices import rules, service
 from app.notices.models import Notice, SmsMessage
-from app.notices.senders import Console, Twilio, international, masked
+from app.notices.senders import Console, international, masked
+from app.notices.twilio_sender import Twilio
 from app.shared import clock
 from tests.app.orders.town import Town
 from tests.factories import Factory
