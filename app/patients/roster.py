@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from marshmallow import ValidationError
-from openpyxl import load_workbook
 from sqlalchemy import select
 
 from app.accounts.models import User
@@ -102,6 +101,8 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def _xlsx(path: Path) -> Iterator[tuple[int, list[Any]]]:
+    from openpyxl import load_workbook  # the web server never needs it
+
     try:
         book = load_workbook(path, read_only=True, data_only=False)
         sheet = book.worksheets[0]
