@@ -69,7 +69,7 @@ function kinds(page, form) {
 
 function show(form, kind) {
   for (const button of form.querySelectorAll('#kinds button')) {
-    button.setAttribute('aria-selected', String(button.dataset.kind === kind));
+    button.setAttribute('aria-current', String(button.dataset.kind === kind));
   }
   for (const pick of form.querySelectorAll('.pick')) {
     pick.hidden = kind === 'popular' ? !('popular' in pick.dataset) : pick.dataset.kind !== kind;
