@@ -39,6 +39,8 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
         COMPRESS_ALGORITHM=["br", "zstd", "gzip"],
         COMPRESS_BR_LEVEL=5,
     )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.add_extension(page.Lean)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     for name in ("local_minute", "month_day", "weekday"):
         app.add_template_filter(getattr(page, name), name)

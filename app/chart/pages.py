@@ -8,14 +8,14 @@ from typing import Any
 from flask import current_app, render_template
 
 from app.accounts.models import CLINICIANS, User
-from app.chart import queries
+from app.chart import data, queries
 from app.chart.queries import View
 from app.forms import engine
 from app.grading.explain import missing_text
 from app.grading.rules import shipped_table
 from app.orders.models import Order
 from app.patients import scope
-from app.patients.identity import age_on, mask_name, mask_phone
+from app.patients.identity import age_on, mask_phone
 from app.patients.models import Patient
 from app.patients.schema import RELATIONS
 from app.plans.index import embedded
@@ -23,7 +23,6 @@ from app.pwa import registry
 from app.pwa.registry import PackPage
 from app.shared import clock
 from app.sync import feed
-from app.visits.models import Visit
 
 TOP_REASONS = 3
 CHUNK = 40  # patients loaded together while a pack streams
@@ -127,71 +126,23 @@ def calls(patient: Patient) -> list[tuple[str, str]]:
 
 
 def data_block(view: View) -> dict[str, Any]:
-    """What the scripts of this page and of the forms read. Dates as ISO text."""
-    patient, grade = view.patient, view.grade
-    return {
+    """What the scripts of this page and of the forms read; visits and tasks they read off the page itself."""
+    patient = view.patient
+    facts = data.lean(view.facts)
+    known = data.seen(facts, view.latest)
+    block = {
         "id": patient.id,
         "name": patient.name,
-        "name_masked": mask_name(patient.name),
         "sex": patient.sex,
         "birth_date": patient.birth_date.isoformat(),
         "phone": patient.phone,
         "village": view.village,
-        "revision": patient.revision,
-        "facts": view.facts,
-        "grade": None if grade is None else {
-            "colour": grade.colour,
-            "emergency": grade.emergency,
-            "reasons": grade.reasons,
-            "missing": grade.missing,
-            "due_in_days": grade.due_in_days,
-            "rule_version": grade.rule_version,
-        },
-        "due_on": view.due[0].due_on.isoformat() if view.due else None,
-        "tasks": [
-            {"form": item.form, "label": item.label, "due_on": item.due_on.isoformat()} for item in view.due
-        ],
-        "last": view.last,
-        "height": _height(view),
-        "last_visit_on": _last_visit_on(view.visits),
-        "visits": [
-            {
-                "id": visit.id,
-                "form": visit.form,
-                "title": _title(visit),
-                "visited_on": visit.visited_on.isoformat(),
-                "summary": visit.summary,
-                "colour": visit.colour,
-            }
-            for visit in view.visits
-        ],
-        "orders": [order.id for order in view.orders],
-        "phone_calls": {
-            "patient": patient.phone,
-            "contact": patient.contact_phone,
-            "contact_name": contact(patient),
-            "emergency": current_app.config["EMERGENCY_PHONE"],
-        },
-    }  # fmt: skip
-
-
-def _height(view: View) -> float | None:
-    """Centimetres, from whatever form measured it."""
-    found = [values["height"] for values in view.last.values() if "height" in values]
-    return max(found, key=lambda one: one["on"])["value"] if found else None
-
-
-def _last_visit_on(visits: list[Visit]) -> dict[str, str]:
-    """form -> newest day, for the question whether this visit is written down late."""
-    found: dict[str, str] = {}
-    for visit in visits:
-        found.setdefault(visit.form, visit.visited_on.isoformat())
-    return found
-
-
-def _title(visit: Visit) -> str:
-    form = engine.all_definitions().get(visit.form)
-    return form.zh if form is not None else visit.form
+        "grade": {"colour": view.grade.colour} if view.grade else None,
+        "facts": data.plain(facts),
+        "seen": known,
+        "last": data.besides(view.last, known),
+    }
+    return {key: value for key, value in block.items() if value not in (None, {})}
 
 
 def rev(seq: int) -> str:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
+
 from app.chart import trend
+from app.extensions import db
 from app.forms import engine
 from app.grading import service as grading
 from app.grading.models import CurrentGrade
@@ -24,6 +27,7 @@ from app.visits import service as visits
 from app.visits.models import Visit
 
 SHOWN_VISITS = 10
+TAIL = 8  # characters of a visit's id, enough to tell the visits of one person apart
 SHOWN_ORDERS = 5
 NUMBERS = ("int", "dec1", "dec3")
 REMEMBERED_VISITS = 20  # enough to hold the last visit with each form
@@ -42,6 +46,7 @@ class View:
     orders: list[Order]
     facts: dict[str, Any]
     trends: list[trend.Trend]
+    latest: dict[str, tuple[Any, str]]
     last: dict[str, dict[str, Any]]
 
 
@@ -49,13 +54,14 @@ def load_many(patients: Sequence[Patient]) -> list[View]:
     """Views in the order of `patients`. The number of statements does not grow with them."""
     ids = [patient.id for patient in patients]
     today = clock.today()
-    facts = grading.facts_of_many(patients, today)
     measured = observations.of_many(ids)
+    facts = grading.facts_of_many(patients, today, measured)
     grades = grading.current_many(ids)
     due = plans.open_items_many(ids)
     visited = visits.of_many(ids, REMEMBERED_VISITS)
     ordered = orders.of_patients(ids)
     names = orgs.names({code for p in patients for code in (p.village_code, p.town_code)})
+    latest = {patient_id: _latest(rows) for patient_id, rows in measured.items()}
     return [
         View(
             patient=p,
@@ -67,7 +73,8 @@ def load_many(patients: Sequence[Patient]) -> list[View]:
             orders=list(ordered.get(p.id, []))[:SHOWN_ORDERS],
             facts={key: value for key, value in facts[p.id].items() if key != "as_of"},
             trends=_trends(p, measured[p.id], visited[p.id][:SHOWN_VISITS], facts[p.id], today),
-            last=_last(measured[p.id], visited[p.id]),
+            latest=latest[p.id],
+            last=_last(latest[p.id], visited[p.id]),
         )
         for p in patients
     ]
@@ -75,6 +82,14 @@ def load_many(patients: Sequence[Patient]) -> list[View]:
 
 def load(patient: Patient) -> View:
     return load_many([patient])[0]
+
+
+def visit_id(patient_id: str, tail: str) -> str | None:
+    """The newest visit of this person, cancelled or not, whose id ends in `tail`."""
+    if len(tail) < TAIL:
+        return None
+    ids = db.session.scalars(select(Visit.id).where(Visit.patient_id == patient_id))
+    return max((one for one in ids if one.endswith(tail)), default=None)
 
 
 def _trends(
@@ -93,12 +108,15 @@ def _trends(
     return [one for one in found if one is not None]
 
 
-def _last(rows: Iterable[Any], seen: list[Visit]) -> dict[str, dict[str, Any]]:
+def _latest(rows: Iterable[Any]) -> dict[str, tuple[Any, str]]:
+    return observations.latest_values(row for row in rows if row.source == "visit")
+
+
+def _last(latest: dict[str, tuple[Any, str]], seen: list[Visit]) -> dict[str, dict[str, Any]]:
     """form -> {field: {value, on}}: what is shown as 上次 beside a measured field, and the lists to copy.
 
     The newest measurement counts, whatever form it came from; codes of options stay with their own form.
     """
-    latest = observations.latest_values(row for row in rows if row.source == "visit")
     found: dict[str, dict[str, Any]] = {}
     for form, definition in engine.all_definitions().items():
         previous = next((v for v in seen if v.form == form and v.answers.get("lost_reason") is None), None)

@@ -1,7 +1,7 @@
 """A trend as inline SVG. Pure: points in, markup out; colours are classes of components.css.
 
-x is true time, y is linear; the numbers a phone needs to add a reading of its own stand in data
-attributes (static/js/chart/trend.js is the twin of `Scale`).
+x is true time, y is linear; what a phone needs to add a reading of its own are the places themselves and
+the scale in data attributes (static/js/chart/trend.js is the twin of `Scale`). The page has one marker, #dot.
 """
 
 from __future__ import annotations
@@ -59,11 +59,13 @@ def trend(
     high: float,
     events: Iterable[tuple[date, str]] = (),
     title: str,
+    described_by: str = "",
     decimals: int = 0,
 ) -> str:
     """The chart of `points` (oldest first, at least one). `bands` run upwards, the last one without end.
 
-    `low` and `high` are widened where a point lies outside.
+    `low` and `high` are widened where a point lies outside. `title` names the curve, the element with the id
+    `described_by` says what it shows.
     """
     values = [value for _, value in points]
     scale = Scale(points[0][0], points[-1][0], min(low, *values), max(high, *values))
@@ -75,16 +77,13 @@ def trend(
         *_days(scale, [day for day, _ in points]),
         *_line(scale, points, bands),
     ]
-    numbers = (
-        f'data-first="{scale.first}" data-last="{scale.last}" '
-        f'data-low="{scale.low:g}" data-high="{scale.high:g}"'
-    )
     edges = ",".join(f"{band.colour}:{'' if band.above is None else f'{band.above:g}'}" for band in bands)
     above = 0 if drawn else LANE_CUT
     return (
-        f'<svg class="chart" viewBox="0 {above} {WIDTH} {HEIGHT - above}" '
-        f'role="img" aria-label="{escape(title)}" {numbers} '
-        f'data-bands="{edges}">{"".join(parts)}</svg>'
+        f'<svg class="chart" viewBox="0 {above} {WIDTH} {HEIGHT - above}" role="img" '
+        f'aria-label="{escape(title)}" aria-describedby="{described_by}" '
+        f'data-low="{scale.low:g}" data-high="{scale.high:g}" data-bands="{edges}" '
+        f'data-first="{scale.first}" data-last="{scale.last}">{"".join(parts)}</svg>'
     )
 
 
@@ -124,11 +123,11 @@ def _events(scale: Scale, events: Iterable[tuple[date, str]]) -> Iterable[str]:
         if not scale.first <= day <= scale.last:
             continue
         x, half = scale.x(day), 7.0 * len(word)
-        yield f'<path class="event" data-event="{day}" d="M{_n(x)} {TOP}V{BOTTOM}"/>'
+        yield f'<path class="event" d="M{x:.0f} {TOP}V{BOTTOM}"/>'
         middle = min(max(x, LEFT + half), RIGHT - half)
         # A word that would touch the one before it is left out; its line stays.
         if middle - half >= end + 4:
-            yield _text("event-word", middle, 14, escape(word), f' data-event="{day}"')
+            yield _text("event-word", middle, 14, escape(word))
             end = middle + half
 
 
@@ -151,37 +150,34 @@ def _days(scale: Scale, days: Sequence[date]) -> Iterable[str]:
             months.add(day.strftime("%Y%m"))
     for day in reversed(kept):
         place = max(scale.x(day), LEFT + 16)
-        yield _text("axis", place, LABEL_Y, f"{day.month}月", f' data-day="{day}"')
+        yield _text("axis month", place, LABEL_Y, f"{day.month}月")
     words = f"{newest.month}月{newest.day}日"
     more = f' data-when="day" data-on="{newest}"'
     yield _text("axis newest-day", x, LABEL_Y, words, more, anchor)
 
 
 def _line(scale: Scale, points: Sequence[Point], bands: Sequence[Band]) -> Iterable[str]:
+    """Dots are markers of the line. Whole units, half a day or so: nobody sees less."""
     places = [(scale.x(day), scale.y(value)) for day, value in points]
     if len(points) > 1:
-        yield f'<polyline class="line" points="{" ".join(f"{_n(x)},{_n(y)}" for x, y in places)}"/>'
-    for (day, value), (x, y) in list(zip(points, places, strict=True))[:-1]:
-        yield f'<circle class="dot" data-on="{day}" data-value="{value:g}" cx="{_n(x)}" cy="{_n(y)}" r="4"/>'
-    (day, value), (x, y) = points[-1], places[-1]
-    yield newest(x, y, colour_at(value, bands), day, value)
+        corners = " ".join(f"{x:.0f},{y:.0f}" for x, y in places)
+        yield f'<polyline class="line" marker-start="url(#dot)" marker-mid="url(#dot)" points="{corners}"/>'
+    yield _newest(*places[-1], colour_at(points[-1][1], bands))
 
 
-def newest(x: float, y: float, colour: str, day: date, value: float) -> str:
+def _newest(x: float, y: float, colour: str) -> str:
     """The newest reading: shape and colour of its own grade. Twin: trend.js."""
     paths = {
         "red": "M0-8 9 7.5H-9Z",
         "yellow": "M0-8.5 8.5 0 0 8.5-8.5 0Z",
         "green": "M-6.5 0a6.5 6.5 0 1 0 13 0a6.5 6.5 0 1 0-13 0Z",
     }
-    return (
-        f'<path class="newest" data-grade="{colour}" data-on="{day}" data-value="{value:g}" '
-        f'transform="translate({_n(x)} {_n(y)})" d="{paths[colour]}"/>'
-    )
+    shape = f'class="newest" data-grade="{colour}" d="{paths[colour]}"'
+    return f'<path {shape} transform="translate({x:.0f} {y:.0f})"/>'
 
 
 def _text(classes: str, x: float, y: float, words: str, more: str = "", anchor: str = "middle") -> str:
-    return f'<text class="{classes}"{more} x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{words}</text>'
+    return f'<text class="{classes}"{more} x="{x:.0f}" y="{_n(y)}" text-anchor="{anchor}">{words}</text>'
 
 
 def _n(value: float) -> str:

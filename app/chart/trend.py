@@ -65,8 +65,8 @@ def blood_pressure(
     words = [(day, f"{one['sbp']:g}/{one['dbp']:g}") for day, one in whole]
     said = sentence([(day, one["sbp"]) for day, one in whole], words, step=10)
     figures = (
-        _figure("sbp", "收缩压", whole, systolic, target[0] - 36, 200, events, said),
-        _figure("dbp", "舒张压", whole, diastolic, target[1] - 36, 120, events, said),
+        _figure("sbp", "收缩压", whole, systolic, target[0] - 36, 200, events),
+        _figure("dbp", "舒张压", whole, diastolic, target[1] - 36, 120, events),
     )
     return Trend("bp", "血压", words[-1][1], "mmHg", said, figures, tuple(words[::-1][:TABLE]))
 
@@ -87,7 +87,7 @@ def fasting_glucose(
     words = [(day, number_text(value)) for day, value in found]
     said = sentence(found, words, step=1)
     whole = [(day, {"fpg": value}) for day, value in found]
-    figures = (_figure("fpg", "空腹血糖", whole, bands, 3.5, 10, events, said),)
+    figures = (_figure("fpg", "空腹血糖", whole, bands, 3.5, 10, events),)
     return Trend("fpg", "空腹血糖", words[-1][1], "mmol/L", said, figures, tuple(words[::-1][:TABLE]))
 
 
@@ -135,12 +135,13 @@ def _figure(
     low: float,
     high: float,
     events: Sequence[tuple[date, str]],
-    said: str,
 ) -> Figure:
     points = [(day, float(one[key])) for day, one in whole]
-    title = f"{word}：{said}"
     decimals = 1 if key == "fpg" else 0
-    drawn = trend(points, bands, low=low, high=high, events=events, title=title, decimals=decimals)
+    said = "said-fpg" if key == "fpg" else "said-bp"
+    drawn = trend(
+        points, bands, low=low, high=high, events=events, title=word, described_by=said, decimals=decimals
+    )
     return Figure(key, word, drawn)
 
 

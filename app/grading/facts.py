@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from app.forms.engine import facts_of_observations
+from app.grading import derive
 from app.grading.rules import shipped_table
 
 READINGS = ("bp", "fpg", "rbg")
@@ -45,3 +47,73 @@ def build(patient: Mapping[str, Any], observed: Iterable[Said], as_of: date) -> 
 def longest_window() -> int:
     """Days after which no rule of the table looks at a record any more."""
     return int(max(shipped_table()["windows"].values()))
+
+
+NEWEST = 4  # complete readings kept: two decide; visits still on a phone may replace two more of their days
+READING_FACTS = {"bp": ("bp", "bp1", "bp2"), "fpg": ("glu", "fpg1", "fpg2"), "rbg": ("glu",)}
+
+
+def needed(facts: Mapping[str, Any], as_of: date) -> dict[str, Any]:
+    """`facts` without what no rule can look at any more, on `as_of` or later.
+
+    The grade stays the same on every day from `as_of` on, and with newer or older visits merged in.
+    """
+    table = shipped_table()
+    kept = dict(facts)
+    for code in READINGS:
+        if code in kept:
+            kept[code] = _newest(code, kept[code], as_of, table)
+    for code in table["records"]:
+        record = kept.get(code)
+        if isinstance(record, dict) and _age(record, as_of) > window_of(code):
+            del kept[code]
+    for code in ("hospice", "home_bed_open"):
+        if kept.get(code) is False:
+            del kept[code]
+    if not kept.get("tubes"):
+        kept.pop("tubes", None)
+    return kept
+
+
+def _newest(
+    code: str, readings: Iterable[dict[str, Any]], as_of: date, table: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Newest first, down to the fourth complete one; half readings between them count as emergencies."""
+    today, found, complete = as_of.isoformat(), [], 0
+    for reading in sorted(readings, key=lambda one: str(one["date"]), reverse=True):
+        if code == "bp":
+            known = derive.bp_reading(reading, today, table)
+        else:
+            known = next(iter(derive.kept_glucose([reading], today, table)), None)
+        if known is None:
+            continue
+        if known["days"] > window_of(code) or complete == NEWEST:
+            break
+        found.append(reading)
+        complete += known.get("complete", True)
+    return found
+
+
+def _age(record: Mapping[str, Any], as_of: date) -> int:
+    return (as_of - date.fromisoformat(record["date"])).days
+
+
+@cache
+def window_of(code: str) -> int:
+    """Days for which any rule of the table looks at this fact."""
+    table = shipped_table()
+    names = tuple(f"{name}.days" for name in READING_FACTS.get(code, (code,)))
+    found = [*_limits([*table["rules"], *table["missing"]], names)]
+    return int(max(table["windows"][name.removeprefix("window.")] for name in found))
+
+
+def _limits(expression: Any, names: tuple[str, ...]) -> Iterable[str]:
+    """Names of the windows that bound these facts anywhere in the table's conditions."""
+    if isinstance(expression, dict):
+        for key in ("all", "any", "not", "unless"):
+            yield from _limits(expression.get(key), names)
+    elif isinstance(expression, list) and len(expression) == 3 and expression[0] in names:
+        yield str(expression[2]["fact"])
+    elif isinstance(expression, list):
+        for part in expression:
+            yield from _limits(part, names)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -30,9 +30,14 @@ def facts_of(patient: Patient, as_of: date) -> dict[str, Any]:
     return facts_of_many([patient], as_of)[patient.id]
 
 
-def facts_of_many(patients: Sequence[Patient], as_of: date) -> dict[str, dict[str, Any]]:
-    """Grading facts by patient id, read in a few queries however many there are."""
-    rows = observations.of_many(patient.id for patient in patients)
+def facts_of_many(
+    patients: Sequence[Patient], as_of: date, rows: Mapping[str, Sequence[Row[Any]]] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Grading facts by patient id, read in a few queries however many there are.
+
+    `rows`: what was observed of each, where the caller has read it already.
+    """
+    rows = observations.of_many(patient.id for patient in patients) if rows is None else rows
     return {
         patient.id: facts.build(
             _register(patient), [(row.code, row.value, row.observed_on) for row in rows[patient.id]], as_of

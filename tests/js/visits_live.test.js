@@ -21,9 +21,14 @@ const person = (given = {}) => ({
     birth_date: '1948-03-01',
   },
   grade: { colour: 'yellow' },
-  last: { hypertension: { sbp: { value: 162, on: '2026-05-25' }, weight: { value: 59, on: '2026-05-25' } } },
+  measured: {
+    sbp: { value: 162, on: '2026-05-25' },
+    weight: { value: 59, on: '2026-05-25' },
+    height: { value: 152, on: '2026-05-25' },
+    spo2: { value: 97, on: '2026-05-25' },
+  },
+  last: { hypertension: { meds: { value: [{ drug_name: '氨氯地平' }], on: '2026-05-25' } } },
   visits: [{ id: 'v1', form: 'hypertension', visited_on: '2026-05-25' }],
-  height: 152,
   ...given,
 });
 const visit = (answers, given = {}) => ({
@@ -81,6 +86,8 @@ test('last values are those of this form, then of waiting visits, newest first',
   assert.deepEqual(last.sbp, { value: 150, on: '2026-06-09' });
   assert.deepEqual(last.weight, { value: 59, on: '2026-05-25' });
   assert.equal(last.height.value, 152);
+  assert.equal(last.meds.value.length, 1);
+  assert.equal(last.spo2, undefined, 'this form does not ask for it');
   const older = lastOf(person(), form, [visit({ sbp: 150 }, { visited_at: '2026-05-01T10:00:00+08:00' })]);
   assert.equal(older.sbp.value, 162);
   assert.deepEqual(lastOf({ last: {} }, form, []), {});

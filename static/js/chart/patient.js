@@ -4,8 +4,10 @@
 import * as overlay from '../offline/overlay.js';
 import { definitionOf } from '../visits/person.js';
 import { isoDay, monthDay, refresh } from '../when.js';
+import { full } from './data.js';
 import { dayOf, filledIn, gradeWith, readings, sorted } from './pending.js';
 import { addReadings } from './trend.js';
+import { rowOf } from './visits.js';
 
 const TOP_REASONS = 3;
 const WORDS = { red: '红', yellow: '黄', green: '绿', unrated: '待评估' };
@@ -19,7 +21,8 @@ let registered = false;
 export function start() {
   const block = byId('patient-data');
   if (!block) return;
-  page = { main: byId('main'), data: JSON.parse(block.textContent), painted: '', round: 0 };
+  const tasks = [...document.querySelectorAll('#due [data-form]')].map((row) => row.dataset.form);
+  page = { main: byId('main'), data: full(JSON.parse(block.textContent)), tasks, painted: '', round: 0 };
   page.pristine = new Map([...PARTS.map((id) => byId(id)), ...document.querySelectorAll('.trend')].map(keep));
   if (!registered) {
     registered = true;
@@ -94,7 +97,7 @@ function titleOf(form) {
 
 function corrections(ops) {
   for (const op of ops) {
-    const row = byId(`record-${op.payload.visit_id}`);
+    const row = rowOf(op.payload.visit_id);
     if (!row) continue;
     row.querySelector('.visit-mark')?.remove();
     const box = document.createElement('span');
@@ -131,7 +134,7 @@ function orders(placed, moved) {
 
 function ticked(visits) {
   const filled = filledIn(visits);
-  const left = page.data.tasks.filter((task) => !filled.has(task.form)).length;
+  const left = page.tasks.filter((form) => !filled.has(form)).length;
   for (const [form, waiting] of filled) {
     const row = document.querySelector(`#due [data-form="${CSS.escape(form)}"]`);
     if (!row) continue;
@@ -139,7 +142,7 @@ function ticked(visits) {
     row.querySelector('.due-when').replaceChildren(...(waiting ? [cloned('mark-template')] : []), done);
   }
   const count = byId('due-title')?.querySelector('span');
-  if (count && page.data.tasks.length) count.textContent = left ? `${left} 项` : '都做完了';
+  if (count && page.tasks.length) count.textContent = left ? `${left} 项` : '都做完了';
 }
 
 // ---- curves ----
@@ -160,7 +163,7 @@ function curves(visits) {
 function headline(card, keys, visits) {
   const measured = visits.filter((op) => keys.every((key) => typeof op.payload.answers?.[key] === 'number'));
   const newest = measured[measured.length - 1];
-  const shown = card.querySelector('.curve svg .newest')?.dataset.on;
+  const shown = card.querySelector('.curve svg')?.dataset.last;
   if (!newest || (shown && dayOf(newest) < shown)) return;
   const figure = card.querySelector('[data-newest]');
   const before = figure.textContent;

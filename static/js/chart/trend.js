@@ -1,5 +1,6 @@
 // A reading of this phone drawn into the server's chart. Places are those of app/chart/svg.py.
 
+import { plusDays } from '../visits/live.js';
 import { daysBetween } from '../when.js';
 
 const LEFT = 0;
@@ -35,64 +36,74 @@ export function colourAt(value, bands) {
   return 'unrated';
 }
 
-/** Readings in order of time; of two on one day the later in the list stands. */
+/** [day, …] pairs in order of time; of two on one day the later in the list stands. */
 export function merged(old, fresh) {
   const byDay = new Map([...old, ...fresh]);
   return [...byDay].sort((a, b) => (a[0] < b[0] ? -1 : 1));
 }
 
-const n = (value) => String(Math.round(value * 10) / 10);
+const n = (value) => String(Math.round(value));
 
 /** Draw `fresh` ([day, value] pairs) into a chart: the time axis is stretched to hold them. */
 export function addReadings(svg, fresh) {
-  const dots = [...svg.querySelectorAll('[data-value]')];
+  const { low, high, bands, first, last } = svg.dataset;
+  const limits = { low: Number(low), high: Number(high) };
+  const old = scale({ first, last, ...limits });
+  const dayAt = (x) => dayOf(x, first, last);
+  const newest = svg.querySelector('.newest');
+  const drawn = placesOf(svg, newest).map(([x, y]) => [dayAt(x), { y }]);
   const points = merged(
-    dots.map((dot) => [dot.dataset.on, Number(dot.dataset.value)]),
-    fresh,
+    drawn,
+    fresh.map(([day, value]) => [day, { y: old.y(value), value }]),
   );
-  const { low, high, bands } = svg.dataset;
-  const first = points[0][0];
-  const [lastDay, lastValue] = points[points.length - 1];
-  const place = scale({ first, last: lastDay, low: Number(low), high: Number(high) });
-  for (const old of [...dots, ...svg.querySelectorAll('.line')]) old.remove();
-  for (const event of svg.querySelectorAll('[data-event]')) {
-    const x = n(place.x(event.dataset.event));
-    if (event.tagName === 'text') event.setAttribute('x', x);
-    else event.setAttribute('d', `M${x} ${TOP}V${BOTTOM}`);
+  const [lastDay, lastPoint] = points[points.length - 1];
+  const place = scale({ first: points[0][0], last: lastDay, ...limits });
+  for (const event of svg.querySelectorAll('path.event')) {
+    const x = /^M([\d.]+)/.exec(event.getAttribute('d'))[1];
+    event.setAttribute('d', `M${n(place.x(dayAt(Number(x))))} ${TOP}V${BOTTOM}`);
   }
-  months(svg, points, place);
-  const add = (name, attributes) => {
-    const element = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    svg.append(element);
-  };
-  add('polyline', {
-    class: 'line',
-    points: points.map(([day, value]) => `${n(place.x(day))},${n(place.y(value))}`).join(' '),
-  });
-  for (const [day, value] of points.slice(0, -1)) {
-    add('circle', {
-      class: 'dot',
-      'data-on': day,
-      'data-value': value,
-      cx: n(place.x(day)),
-      cy: n(place.y(value)),
-      r: 4,
-    });
-  }
-  const colour = colourAt(lastValue, bands);
-  add('path', {
-    class: 'newest',
-    'data-grade': colour,
-    'data-on': lastDay,
-    'data-value': lastValue,
-    transform: `translate(${n(place.x(lastDay))} ${n(place.y(lastValue))})`,
-    d: SHAPES[colour],
-  });
+  for (const word of svg.querySelectorAll('.event-word'))
+    word.setAttribute('x', n(place.x(dayAt(Number(word.getAttribute('x'))))));
+  months(svg, points, place, dayAt);
+  line(svg, points, place);
+  const colour = lastPoint.value === undefined ? newest.dataset.grade : colourAt(lastPoint.value, bands);
+  newest.dataset.grade = colour;
+  newest.setAttribute('d', SHAPES[colour]);
+  newest.setAttribute('transform', `translate(${n(place.x(lastDay))} ${n(lastPoint.y)})`);
+  svg.append(newest);
+  svg.dataset.first = points[0][0];
+  svg.dataset.last = lastDay;
+}
+
+/** The day drawn at x; the newest exactly, the others within a day. */
+export function dayOf(x, first, last) {
+  const span = daysBetween(first, last);
+  if (!span) return last;
+  const days = Math.round(((x - LEFT - INSET) * span) / (RIGHT - LEFT - 2 * INSET));
+  return plusDays(first, Math.min(Math.max(days, 0), span));
+}
+
+/** [x, y] of every reading, oldest first. */
+function placesOf(svg, newest) {
+  const corners = svg.querySelector('.line')?.getAttribute('points').split(' ');
+  const places = corners?.map((pair) => pair.split(',')) || [
+    newest.getAttribute('transform').match(/-?[\d.]+/g),
+  ];
+  return places.map((pair) => pair.map(Number));
+}
+
+function line(svg, points, place) {
+  svg.querySelector('.line')?.remove();
+  if (points.length < 2) return;
+  const element = document.createElementNS(SVG, 'polyline');
+  element.setAttribute('class', 'line');
+  for (const at of ['marker-start', 'marker-mid']) element.setAttribute(at, 'url(#dot)');
+  element.setAttribute('points', points.map(([day, { y }]) => `${n(place.x(day))},${n(y)}`).join(' '));
+  svg.append(element);
 }
 
 /** Month words under their readings; those too near to the newest day give way to it. */
-function months(svg, points, place) {
+function months(svg, points, place, dayAt) {
   const newest = svg.querySelector('.newest-day');
   const last = points[points.length - 1][0];
   const single = points.length === 1;
@@ -100,8 +111,8 @@ function months(svg, points, place) {
   newest.textContent = `${Number(last.slice(5, 7))}月${Number(last.slice(8))}日`;
   newest.setAttribute('text-anchor', single ? 'middle' : 'end');
   newest.setAttribute('x', n(place.x(last) + (single ? 0 : INSET)));
-  for (const word of svg.querySelectorAll('[data-day]')) {
-    const x = Math.max(place.x(word.dataset.day), LEFT + 16);
+  for (const word of svg.querySelectorAll('.month')) {
+    const x = Math.max(place.x(dayAt(Number(word.getAttribute('x')))), LEFT + 16);
     if (x > place.x(last) - 56) word.remove();
     else word.setAttribute('x', n(x));
   }

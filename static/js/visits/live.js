@@ -27,12 +27,11 @@ export function within(days) {
   return SPANS[days] || `${days} 天内`;
 }
 
-/** Values measured before, by field key: of the data block, then of visits the server does not know yet. */
+/** Values measured before, by field key: of the patient page, then of visits the server does not know yet. */
 export function lastOf(data, form, visits) {
-  const given = data.last || {};
-  const own = given[form.key];
-  const last = { ...(own && !('value' in own) ? own : given) };
   const keys = new Set([...form.fields, ...form.computed].map((field) => field.key));
+  const measured = Object.entries(data.measured || {}).filter(([key]) => keys.has(key));
+  const last = { ...Object.fromEntries(measured), ...data.last?.[form.key] };
   for (const { payload } of visits) {
     const on = payload.visited_at.slice(0, 10);
     for (const [key, value] of Object.entries(payload.answers)) {
@@ -40,22 +39,19 @@ export function lastOf(data, form, visits) {
       if (keys.has(key) && value !== null && !(old && old.on > on)) last[key] = { value, on };
     }
   }
-  if (data.height && !last.height)
-    last.height = typeof data.height === 'object' ? data.height : { value: data.height, on: '' };
-  if (keys.has('meds') && !last.meds && data.last_meds?.length) last.meds = { value: data.last_meds, on: '' };
   return last;
 }
 
 /**
  * The context of check(), without what the form's own header says.
- * @param {object} data block of the patient page
+ * @param {object} data of the patient page, as person.js reads it
  * @param {object[]} visits operations not yet in that block, oldest first
  * @param {?string} editing id of the visit being corrected
  */
 export function contextOf(data, form, visits, today, editing = null) {
   const days = [
     ...(data.visits || [])
-      .filter((one) => one.form === form.key && one.id !== editing)
+      .filter((one) => one.form === form.key && !editing?.endsWith(one.id))
       .map((one) => one.visited_on),
     ...visits
       .filter(({ payload }) => payload.form === form.key)

@@ -1,10 +1,12 @@
 // Who is being visited, read from the patient page this phone keeps. No network is waited for.
 
+import { full } from '../chart/data.js';
+import { lists, visitsIn } from '../chart/visits.js';
 import * as outbox from '../offline/outbox.js';
 import * as pages from '../offline/pages.js';
 
 /**
- * The data block of a patient page and the address of the page it came from.
+ * What a patient page knows: its data block, unfolded, and the visits it lists.
  * @param {string} html
  * @returns {?object} null when the page is no patient page
  */
@@ -12,7 +14,7 @@ export function dataOf(html) {
   const page = new DOMParser().parseFromString(html, 'text/html');
   const block = page.getElementById('patient-data');
   try {
-    return block ? JSON.parse(block.textContent) : null;
+    return block ? { ...full(JSON.parse(block.textContent)), visits: visitsIn(page) } : null;
   } catch {
     return null;
   }
@@ -53,7 +55,7 @@ export async function definitionOf(key) {
 export async function unseenVisits(user, patientId, html, except) {
   const [waiting, meta] = await Promise.all([outbox.pending(user), pages.meta().catch(() => undefined)]);
   const done = meta ? await outbox.doneSince(user, meta.started_at) : [];
-  return [...done.filter((op) => !html.includes(op.op_id)), ...waiting]
+  return [...done.filter((op) => !lists(html, op.op_id)), ...waiting]
     .filter((op) => op.patient_id === patientId && /^visit\.(create|correct)$/.test(op.kind))
     .filter((op) => op.op_id !== except && op.payload.answers)
     .sort((a, b) => a.n - b.n);

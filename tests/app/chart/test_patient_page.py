@@ -67,8 +67,8 @@ def test_grade_reasons_missing_and_history_are_in_chinese(make, doctor):
     html = shown(doctor, patient)
     assert "血压控制不满意 162/94" in html
     assert "生活自理能力未评估" in html
-    assert f'id="record-{visit_id}"' in html and f'href="/visits/{visit_id}"' in html
-    assert re.search(r'visit-what">.*?高血压随访.*?162/94', html, re.S)
+    assert f'href="/patients/{patient}/visits/{visit_id[-8:]}"' in html
+    assert re.search(r'visit-what" data-form="hypertension">.*?高血压随访.*?162/94', html, re.S)
     for code in ("BP_UNCONTROLLED", "hypertension follow"):
         assert code not in html.split('id="patient-data"')[0]
 
@@ -88,7 +88,7 @@ def test_the_trend_has_a_picture_a_sentence_and_a_table(make, doctor):
     html = shown(doctor, patient)
     assert html.count('<svg class="chart"') == 3  # 收缩压, 舒张压, 空腹血糖
     assert "目前只有这一次测量。" in html
-    assert re.search(r'<td class="fig">7.8</td>', html)
+    assert re.search(r'<td class="fig">7.8<', html)
     assert "style=" not in html
 
 
@@ -104,20 +104,37 @@ def test_due_forms_come_first_when_starting_a_visit(make, doctor):
 
 def test_the_data_block_is_what_the_scripts_read(make, doctor):
     patient = make.patient(name="张秀兰", conditions=["hypertension"])
-    visit_id = visit(make, doctor, patient)
+    visit(make, doctor, patient)
     data = data_of(shown(doctor, patient))
-    assert data["id"] == patient and data["name_masked"] == "张*兰" and data["sex"] == "2"
-    assert "as_of" not in data["facts"] and data["facts"]["bp"][0]["sbp"] == 132
+    day = clock.today().isoformat()
+    assert data["id"] == patient and data["name"] == "张秀兰" and data["sex"] == "2"
+    assert data["seen"][day]["bp"] == [132, 78] and "as_of" not in data["facts"]
+    assert data["seen"][day]["height"] == 152, "measured with one form, known to every form"
+    assert data["facts"]["conditions"] == ["hypertension"]
     assert data["grade"]["colour"] in ("yellow", "unrated", "green")
-    assert data["visits"][0] == {
-        "id": visit_id, "form": "hypertension", "title": "高血压随访", "colour": data["grade"]["colour"],
-        "visited_on": clock.today().isoformat(), "summary": "132/78",
-    }  # fmt: skip
-    assert data["last"]["hypertension"]["sbp"] == {"value": 132, "on": clock.today().isoformat()}
-    assert data["last"]["diabetes"]["dbp"]["value"] == 78, "measured with another form, measured all the same"
-    assert "salt" not in data["last"]["hypertension"], "codes of options are not measurements"
-    assert data["height"] == 152
-    assert {task["form"] for task in data["tasks"]} == {"hypertension", "adl", "general"}
+    last = data.get("last", {})
+    assert set(last) <= {"hypertension"} and "salt" not in str(last), "codes of options are not measurements"
+
+
+def test_the_history_tells_the_phone_form_and_day(make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    visit_id = visit(make, doctor, patient)
+    html = shown(doctor, patient)
+    assert f'id="visits" data-newest="{clock.today().isoformat()}"' in html
+    row = re.search(rf'<a [^>]*/visits/{visit_id[-8:]}".*?</a>', html, re.S)[0]
+    assert 'data-form="hypertension"' in row
+    assert f"{clock.today().month}月{clock.today().day}日</span>" in row
+
+
+def test_a_row_of_the_history_leads_to_the_visit(make, doctor):
+    patient = make.patient(conditions=["hypertension"])
+    visit_id = visit(make, doctor, patient)
+    to = doctor.get(f"/patients/{patient}/visits/{visit_id[-8:]}")
+    assert to.status_code == 302 and to.headers["Location"] == f"/visits/{visit_id}"
+    assert doctor.get(f"/patients/{patient}/visits/{visit_id[-1:]}").status_code == 404
+    assert doctor.get(f"/patients/{make.patient()}/visits/{visit_id[-8:]}").status_code == 404
+    other = make.signed_in(make.user("doctor", place_code=OTHER_TOWN))
+    assert other.get(f"/patients/{patient}/visits/{visit_id[-8:]}").status_code == 404
 
 
 def test_hostile_text_stays_text(make, doctor):

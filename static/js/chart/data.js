@@ -1,0 +1,61 @@
+// The data block of a patient page: facts of grading.md §3 and the values shown as 上次. Pure.
+// Twin: app/chart/data.py, which writes everything recorded once, below the day it was recorded on.
+
+const READINGS = ['bp', 'fpg', 'rbg'];
+const FIGURES = {
+  fpg: 'mmol_l',
+  rbg: 'mmol_l',
+  pulse: 'bpm',
+  temp: 'c',
+  spo2: 'pct',
+  adl: 'score',
+  adherence: 'code',
+};
+const FIELDS = {
+  bp: { sbp: 'sbp', dbp: 'dbp' },
+  pulse: { pulse: 'bpm', heart_rate: 'bpm' },
+  temp: { temperature: 'c' },
+  spo2: { spo2: 'pct' },
+  fpg: { fpg: 'mmol_l' },
+  rbg: { rbg: 'mmol_l' },
+};
+const MEASURES = ['weight', 'height', 'bmi', 'hba1c'];
+
+/**
+ * @param {object} block as the page carries it: {facts, seen: {day: {code: value}}, last: {form: {field:
+ *   [value, day]}}, …}
+ * @returns {object} the same with facts, measured {field: {value, on}} and last {form: {field: {value, on}}}
+ */
+export function full({ seen, ...block }) {
+  if (!seen) return block;
+  const facts = { ...block.facts, birth_date: block.birth_date };
+  const measured = {};
+  for (const on of Object.keys(seen).sort().reverse()) {
+    for (const [code, value] of Object.entries(seen[on])) {
+      const parts = partsOf(code, value);
+      for (const [key, part] of Object.entries(FIELDS[code] || { [code]: 'value' })) {
+        const known = FIELDS[code] || MEASURES.includes(code);
+        if (known && !measured[key] && (parts[part] ?? null) !== null)
+          measured[key] = { value: parts[part], on };
+      }
+      if (READINGS.includes(code)) facts[code] = [...(facts[code] || []), { date: on, ...parts }];
+      else if (!MEASURES.includes(code) && !facts[code]) facts[code] = { date: on, ...parts };
+    }
+  }
+  return { ...block, facts, measured, last: lastOf(block.last || {}) };
+}
+
+function partsOf(code, value) {
+  if (code === 'bp') return { sbp: value[0], dbp: value[1] };
+  if (typeof value === 'object' && value !== null) return value;
+  return { [FIGURES[code] || 'value']: value };
+}
+
+function lastOf(forms) {
+  const made = {};
+  for (const [form, fields] of Object.entries(forms)) {
+    made[form] = {};
+    for (const [key, [value, on]] of Object.entries(fields)) made[form][key] = { value, on };
+  }
+  return made;
+}

@@ -1,0 +1,63 @@
+// The data block of a patient page unfolded, and the visits its rows name.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { full } from '../../static/js/chart/data.js';
+import { dayOf as drawnOn } from '../../static/js/chart/trend.js';
+import { dayOf, lists } from '../../static/js/chart/visits.js';
+
+const block = {
+  id: 'p1',
+  birth_date: '1948-03-01',
+  facts: { conditions: ['hypertension'] },
+  seen: {
+    '2026-05-25': { bp: [162, 94], pulse: { bpm: 104, persistent: true }, height: 152, adverse: { present: false } },
+    '2026-03-01': { bp: [150, 88], weight: 59.5, adl: 3, temp: 36.4 },
+  },
+  last: { hypertension: { weight_target: [57, '2026-05-25'] } },
+};
+
+test('every record of a day becomes a fact of that day', () => {
+  const { facts } = full(block);
+  assert.deepEqual(facts.bp, [
+    { date: '2026-05-25', sbp: 162, dbp: 94 },
+    { date: '2026-03-01', sbp: 150, dbp: 88 },
+  ]);
+  assert.deepEqual(facts.adl, { date: '2026-03-01', score: 3 });
+  assert.deepEqual(facts.pulse, { date: '2026-05-25', bpm: 104, persistent: true });
+  assert.deepEqual([facts.birth_date, facts.conditions], ['1948-03-01', ['hypertension']]);
+  assert.equal(facts.height, undefined, 'a measure, no fact');
+});
+
+test('the newest of each measurement is what stands beside its field', () => {
+  const { measured, last } = full(block);
+  assert.deepEqual(measured.sbp, { value: 162, on: '2026-05-25' });
+  assert.deepEqual(measured.heart_rate, { value: 104, on: '2026-05-25' });
+  assert.deepEqual(measured.weight, { value: 59.5, on: '2026-03-01' });
+  assert.deepEqual(measured.temperature, { value: 36.4, on: '2026-03-01' });
+  assert.equal(measured.adl, undefined);
+  assert.deepEqual(last.hypertension.weight_target, { value: 57, on: '2026-05-25' });
+});
+
+test('a person nobody has visited yet', () => {
+  const { facts, measured } = full({ id: 'p1', birth_date: '1948-03-01', facts: { conditions: null }, seen: {} });
+  assert.deepEqual([facts, measured], [{ conditions: null, birth_date: '1948-03-01' }, {}]);
+});
+
+test('a day without a year is of the year of the newest visit', () => {
+  assert.equal(dayOf('6月8日', '2026-10-20'), '2026-06-08');
+  assert.equal(dayOf('2025年11月21日', '2026-10-20'), '2025-11-21');
+});
+
+test('a visit is known by the end of its id', () => {
+  const html = '<a class="row" href="/patients/p1/visits/31bb42ba">';
+  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-3531bb42ba'.replace('3531', '35')), false);
+  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42ba'), true);
+});
+
+test('a place on the time axis is a day again', () => {
+  assert.equal(drawnOn(10, '2025-06-10', '2025-10-08'), '2025-06-10');
+  assert.equal(drawnOn(276, '2025-06-10', '2025-10-08'), '2025-10-08');
+  assert.equal(drawnOn(77, '2025-06-10', '2025-10-08'), '2025-07-10');
+  assert.equal(drawnOn(143, '2026-06-10', '2026-06-10'), '2026-06-10');
+});

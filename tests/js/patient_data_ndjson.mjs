@@ -1,0 +1,7 @@
+// What the phone makes of each data block on stdin: the Python side compares (tests/app/chart/test_data_block.py).
+
+import { readFileSync } from 'node:fs';
+import { full } from '../../static/js/chart/data.js';
+
+const lines = readFileSync(0, 'utf8').trimEnd().split('\n');
+process.stdout.write(lines.map((line) => JSON.stringify(full(JSON.parse(line)))).join('\n'));
