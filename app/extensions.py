@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
@@ -12,7 +14,7 @@ from flask_htmx import HTMX
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, event
+from sqlalchemy import Engine, MetaData, Pool, event
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from app.shared.columns import JsonText, UtcDateTime
@@ -69,7 +71,38 @@ def _promises(connection, _record):
         connection.commit()
 
 
+# SQLite's waiting writers poll, and the newest polls fastest: without a queue the oldest could wait for ever.
+_turn = threading.Lock()
+HAS_TURN = "has_turn"
+
+
 @event.listens_for(Engine, "begin")
 def _begin(connection):
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing.get() else "BEGIN")
+    if connection.dialect.name != "sqlite":
+        return
+    if not writing.get():
+        connection.exec_driver_sql("BEGIN")
+        return
+    began = time.monotonic()
+    # A courtesy between the threads of this process: who waits too long for it tries all the same.
+    connection.info[HAS_TURN] = _turn.acquire(timeout=SQLITE_BUSY_MS / 1000)
+    left_ms = SQLITE_BUSY_MS - int((time.monotonic() - began) * 1000)
+    try:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={max(left_ms, 100)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except BaseException:
+        _give_turn(connection)
+        raise
+
+
+@event.listens_for(Engine, "commit")
+@event.listens_for(Engine, "rollback")
+def _give_turn(connection):
+    if connection.dialect.name == "sqlite" and connection.info.pop(HAS_TURN, False):
+        _turn.release()
+
+
+@event.listens_for(Pool, "checkin")
+def _give_turn_of_a_lost_connection(_connection, record):
+    if record is not None and record.info.pop(HAS_TURN, False):
+        _turn.release()

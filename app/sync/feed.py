@@ -6,9 +6,13 @@ and never see it. So numbers come from one row whose lock is held until commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Table, delete, event, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts.models import User
 from app.extensions import db
@@ -19,21 +23,75 @@ from app.sync.models import Departure, FeedHead, Revision, Touch
 HEAD = 1
 
 
+LEDGER = "feed"
+
+
+@dataclass
+class Ledger:
+    """What this transaction, which holds the lock, has handed out; written once, at its commit.
+
+    An operation that was undone leaves a gap in the numbers and a patient touched for nothing: harmless.
+    """
+
+    seq: int
+    touched: dict[str, int] = field(default_factory=dict)
+
+
 def lock() -> None:
     """Wait until this transaction alone may hand out feed numbers. Released by commit or rollback."""
-    take(0)
+    _ledger()
 
 
 def take(count: int = 1) -> int:
     """The last of `count` fresh feed numbers."""
-    statement = (
-        update(FeedHead).where(FeedHead.id == HEAD).values(seq=FeedHead.seq + count).returning(FeedHead.seq)
+    ledger = _ledger()
+    ledger.seq += count
+    return ledger.seq
+
+
+def _ledger() -> Ledger:
+    session = db.session()
+    ledger: Ledger | None = session.info.get(LEDGER)
+    if ledger is None:
+        statement = (
+            update(FeedHead).where(FeedHead.id == HEAD).values(seq=FeedHead.seq).returning(FeedHead.seq)
+        )
+        seq = session.scalar(statement.execution_options(synchronize_session=False))
+        if seq is None:
+            start()
+            return _ledger()
+        ledger = session.info[LEDGER] = Ledger(seq)
+    return ledger
+
+
+@event.listens_for(Session, "before_commit")
+def _write_ledger(session: Session) -> None:
+    if session.in_nested_transaction():
+        return
+    ledger: Ledger | None = session.info.pop(LEDGER, None)
+    if ledger is None:
+        return
+    head = update(FeedHead).where(FeedHead.id == HEAD).values(seq=ledger.seq)
+    session.execute(head.execution_options(synchronize_session=False))
+    if ledger.touched:
+        _write_touches(session, ledger.touched)
+
+
+def _write_touches(session: Session, touched: dict[str, int]) -> None:
+    table = cast(Table, Touch.__table__)
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    statement = statement.on_conflict_do_update(
+        index_elements=["patient_id"], set_={"seq": statement.excluded.seq}
     )
-    seq = db.session.scalar(statement.execution_options(synchronize_session=False))
-    if seq is None:
-        start()
-        return take(count)
-    return seq
+    session.execute(statement, [{"patient_id": i, "seq": seq} for i, seq in sorted(touched.items())])
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _drop_ledger(session: Session, transaction: SessionTransaction) -> None:
+    """With the transaction goes the lock, and what was handed out under it."""
+    if transaction.parent is None:
+        session.info.pop(LEDGER, None)
 
 
 def start() -> None:
@@ -59,13 +117,8 @@ def touch(*patient_ids: str) -> int:
     return seq
 
 
-def _touch(patient_ids: Sequence[str], seq: int) -> None:
-    for patient_id in patient_ids:
-        known = db.session.get(Touch, patient_id)
-        if known is None:
-            db.session.add(Touch(patient_id=patient_id, seq=seq))
-        else:
-            known.seq = seq
+def _touch(patient_ids: Iterable[str], seq: int) -> None:
+    _ledger().touched.update(dict.fromkeys(patient_ids, seq))
 
 
 def touched(patient_ids: Iterable[str]) -> dict[str, int]:
@@ -155,4 +208,5 @@ def forget_all() -> None:
     """Empty the feed (demo reset): a new epoch tells every client to begin again."""
     for model in (Revision, Touch, Departure, FeedHead):
         db.session.execute(delete(model))
+    db.session.info.pop(LEDGER, None)
     start()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from marshmallow import ValidationError
+from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -30,6 +35,7 @@ CODE_DETAILS = {
     "not_found": "内容不存在，或不在您的服务范围内。",
     "missing_dependency": "它依赖的记录还没有上传。",
 }
+TURN_S = 0.25
 op_schema = OpSchema()
 log = logging.getLogger("nuanxun")
 
@@ -40,15 +46,56 @@ def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
     Raises OperationalError when the database cannot be written: then nothing of the batch is known to be
     kept, the client sends it again, and what was kept answers `duplicate`.
     """
+    received_at = clock.now()
+    skew = received_at - sent_at
+    results: list[dict[str, Any]] = []
+    while len(results) < len(ops):
+        results += _turn(user, ops[len(results) :], received_at, skew)
+        db.session.commit()
+    return results
+
+
+def _turn(user: User, ops: list[Any], received_at: datetime, skew: timedelta) -> list[dict[str, Any]]:
+    """Handle as many of `ops` as fit into one turn of holding the feed's lock; at least one.
+
+    A long batch lets others in between: what it has committed so far answers `duplicate` if it is sent again.
+    """
     feed.lock()
     # What was read before the lock may be old by now: PostgreSQL let others commit while we waited.
     db.session.flush()
     db.session.expire_all()
-    received_at = clock.now()
-    skew = received_at - sent_at
-    results = [_one(user, raw, received_at, skew) for raw in ops]
-    db.session.commit()
+    until = monotonic() + TURN_S
+    results = []
+    with _remembering():
+        known = _known(ops)
+        for raw in ops:
+            results.append(_one(user, raw, received_at, skew, known))
+            if monotonic() > until:
+                break
     return results
+
+
+@contextmanager
+def _remembering() -> Iterator[None]:
+    """Within, what was read once is not read again: by itself the session holds its objects weakly."""
+    held: list[object] = []
+
+    def hold(_session: Session, instance: object) -> None:
+        held.append(instance)
+
+    session = db.session()
+    event.listen(session, "loaded_as_persistent", hold)
+    try:
+        yield
+    finally:
+        event.remove(session, "loaded_as_persistent", hold)
+
+
+def _known(ops: list[Any]) -> dict[str, Revision]:
+    """The revisions that operations of these ids made before, in one query. Called under the lock."""
+    ids = {raw["op_id"] for raw in ops if isinstance(raw, dict) and is_id(raw.get("op_id"))}
+    found = db.session.scalars(select(Revision).where(Revision.op_id.in_(ids)))
+    return {revision.op_id: revision for revision in found}
 
 
 def submit(
@@ -79,13 +126,17 @@ def submit(
     return result
 
 
-def _one(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[str, Any]:
+def _one(
+    user: User, raw: Any, received_at: datetime, skew: timedelta, done: dict[str, Revision]
+) -> dict[str, Any]:
     op_id = raw.get("op_id") if isinstance(raw, dict) else None
     op_id = op_id if is_id(op_id) else None
     savepoint = db.session.begin_nested()
     try:
-        result = _judge(user, raw, received_at, skew)
+        result, made = _judge(user, raw, received_at, skew, done)
         savepoint.commit()
+        if made is not None:
+            done[made.op_id] = made
         return result
     except Rejected as no:
         savepoint.rollback()
@@ -111,16 +162,19 @@ def _one(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[s
         return _refusal(user, op_id, raw, "rejected", "invalid", "服务器处理这条记录时出了错，已经记录下来。")
 
 
-def _judge(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict[str, Any]:
+def _judge(
+    user: User, raw: Any, received_at: datetime, skew: timedelta, done: dict[str, Revision]
+) -> tuple[dict[str, Any], Revision | None]:
+    """The result, and the revision if there is a new one."""
     digest = _shape(raw)
     if raw["author_id"] != user.id:
         raise Rejected("author_mismatch")
     # op_id before anything about the record: a late copy of an applied edit is a duplicate, not a conflict
-    known = db.session.get(Revision, raw["op_id"])
+    known = done.get(raw["op_id"])
     if known is not None:
         if known.author_id != user.id or known.digest != digest:
             raise Rejected("op_id_reused")
-        return _result("duplicate", known.op_id, known.entity_id, known.revision)
+        return _result("duplicate", known.op_id, known.entity_id, known.revision), None
     kind = kinds.get(raw["kind"])
     if kind is None:
         raise Rejected("unknown_kind")
@@ -139,8 +193,8 @@ def _judge(user: User, raw: Any, received_at: datetime, skew: timedelta) -> dict
         base_revision=raw.get("base_revision"),
     )
     applied = _apply(kind, op)
-    _keep(op, raw, kind, applied, digest)
-    return _result("applied", op.op_id, applied.entity_id, applied.revision)
+    made = _keep(op, raw, kind, applied, digest)
+    return _result("applied", op.op_id, applied.entity_id, applied.revision), made
 
 
 def _shape(raw: Any) -> str:
@@ -180,28 +234,28 @@ def _apply(kind: Kind, op: Op) -> Applied:
         raise Rejected(no.code, no.detail, errors) from no
 
 
-def _keep(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str) -> None:
+def _keep(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str) -> Revision:
     text = strictjson.canonical(op.payload)
-    feed.append(
-        Revision(
-            op_id=op.op_id,
-            digest=digest,
-            entity_kind=kind.entity,
-            entity_id=applied.entity_id,
-            revision=applied.revision,
-            kind=kind.name,
-            author_id=op.author.id,
-            device_id=op.device_id,
-            patient_id=applied.patient_id,
-            recorded_at=raw["recorded_at"],
-            received_at=op.received_at.astimezone(UTC),
-            skew_s=max(-(2**31), min(2**31 - 1, int(op.skew.total_seconds()))),
-            state=applied.state,
-            payload=feed.seal_payload(text, kind.sealed),
-        )
+    made = Revision(
+        op_id=op.op_id,
+        digest=digest,
+        entity_kind=kind.entity,
+        entity_id=applied.entity_id,
+        revision=applied.revision,
+        kind=kind.name,
+        author_id=op.author.id,
+        device_id=op.device_id,
+        patient_id=applied.patient_id,
+        recorded_at=raw["recorded_at"],
+        received_at=op.received_at.astimezone(UTC),
+        skew_s=max(-(2**31), min(2**31 - 1, int(op.skew.total_seconds()))),
+        state=applied.state,
+        payload=feed.seal_payload(text, kind.sealed),
     )
+    feed.append(made)
     audit.note(kind.name, object_id=applied.entity_id, patient_id=applied.patient_id, user=op.author)
     db.session.flush()
+    return made
 
 
 def _result(status: str, op_id: str, entity_id: str, revision: int) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from app.errors import is_passing
 from app.extensions import db, writing
 from app.patients.models import Patient
 from app.shared import clock
-from app.sync import registry, service
+from app.sync import feed, registry, service
+from app.sync.models import Revision
 
 
 @pytest.fixture
@@ -273,6 +274,7 @@ def test_a_connection_cut_by_the_server_is_503_then_well_again(make, doctor, app
         return done
 
     monkeypatch.setitem(registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply}))
+    monkeypatch.setattr(service, "TURN_S", 60)
     answer = send(doctor, first, second)
     assert answer.status_code == 503 and answer.headers["Retry-After"]
     monkeypatch.undo()
@@ -286,3 +288,51 @@ def test_a_copy_of_my_operation_in_somebody_elses_session_is_not_theirs(make, do
     make.push(doctor, op)
     assert make.push(other, op)[0]["code"] == "author_mismatch"
     assert make.push(other, {**op, "author_id": other.user_id})[0]["code"] == "op_id_reused"
+
+
+def test_what_a_long_batch_committed_before_trouble_answers_duplicate(
+    make, doctor, broken, monkeypatch
+) -> None:
+    """A batch lets others in after each turn, so its beginning may stand when its end does not."""
+    monkeypatch.setattr(service, "TURN_S", 0)
+    ops = [create(make, doctor) for _ in range(4)]
+    ops[3] = ops[0]  # a copy in a later turn
+    honest = service.feed.lock
+    turns: list[int] = []
+
+    def lock() -> None:
+        turns.append(1)
+        if len(turns) == 3:
+            broken.append("INSERT")
+        honest()
+
+    monkeypatch.setattr(service.feed, "lock", lock)
+    assert send(doctor, *ops).status_code == 503
+    broken.clear()
+    results = send(doctor, *ops).get_json()["results"]
+    assert [r["status"] for r in results] == ["duplicate", "duplicate", "applied", "duplicate"]
+
+
+def test_numbers_of_the_feed_rise_and_pages_follow_them(make, doctor, app) -> None:
+    patients = [create(make, doctor) for _ in range(3)]
+    bad = create(make, doctor, id_card="370406195001010014")
+    make.push(doctor, patients[0], bad, patients[1])
+    make.push(doctor, bad)
+    make.push(doctor, patients[2])
+    with app.app_context():
+        seqs = [db.session.get_one(Revision, op["op_id"]).seq for op in patients]
+        assert seqs == sorted(set(seqs)) and seqs[-1] <= feed.position()
+        touched = feed.touched(op["op_id"] for op in patients)
+        assert all(
+            seq <= touched[op["op_id"]] <= feed.position() for seq, op in zip(seqs, patients, strict=True)
+        )
+
+
+def test_a_writer_that_gave_up_lets_the_next_one_in(make, doctor, app) -> None:
+    with app.app_context():
+        for end in (db.session.rollback, db.session.commit, db.session.remove):
+            token = writing.set(True)
+            feed.lock()
+            end()
+            writing.reset(token)
+            assert _elsewhere(lambda: send(doctor, create(make, doctor))).status_code == 200
