@@ -81,7 +81,7 @@ def _bare(code: str, value: Mapping[str, Any]) -> Any:
     if code == "bp":
         return [value.get("sbp"), value.get("dbp")]
     parts = {key: part for key, part in value.items() if key != "date" and part is not None}
-    figure = FIGURES.get(code)
+    figure = FIGURES.get(code, "")
     return parts[figure] if parts.keys() == {figure} else parts
 
 

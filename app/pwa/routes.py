@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from app.guard import public
 from app.pwa import pack
 from app.pwa.build import ROOT, build, shell
 from app.pwa.registry import PackPage, rev
+from app.pwa.squeeze import squeezed
 from app.shared.page import page
 
 bp = Blueprint("pwa", __name__)
@@ -45,7 +47,7 @@ def worker(name: str) -> Response:
     (seen with 156), so that no phone would ever get the new version.
     """
     path = safe_join(str(WORKER), f"{name}.js")
-    if path is None or not Path(path).is_file():
+    if path is None or not os.path.isfile(path):  # Path.is_file raises on a name too long to be one
         raise NotFound()
     mark = f"// build {build()}\n" if name == "sw" else ""
     return javascript(mark + Path(path).read_text())
@@ -95,7 +97,8 @@ def visit_pack() -> Response:
         user = g._login_user = db.session.get_one(User, user_id)
         yield from pack.lines(user, since)
 
-    return current_app.response_class(stream_with_context(stream()), mimetype="application/x-ndjson")
+    answer = current_app.response_class(mimetype="application/x-ndjson")
+    return squeezed(request, answer, stream_with_context(stream()))
 
 
 def outbox_page(user: User) -> list[PackPage]:
