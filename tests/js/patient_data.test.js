@@ -11,7 +11,12 @@ const block = {
   birth_date: '1948-03-01',
   facts: { conditions: ['hypertension'] },
   seen: {
-    '2026-05-25': { bp: [162, 94], pulse: { bpm: 104, persistent: true }, height: 152, adverse: { present: false } },
+    '2026-05-25': {
+      bp: [162, 94],
+      pulse: { bpm: 104, persistent: true },
+      height: 152,
+      adverse: { present: false },
+    },
     '2026-03-01': { bp: [150, 88], weight: 59.5, adl: 3, temp: 36.4 },
   },
   last: { hypertension: { weight_target: [57, '2026-05-25'] } },
@@ -40,7 +45,8 @@ test('the newest of each measurement is what stands beside its field', () => {
 });
 
 test('a person nobody has visited yet', () => {
-  const { facts, measured } = full({ id: 'p1', birth_date: '1948-03-01', facts: { conditions: null }, seen: {} });
+  const nobody = { id: 'p1', birth_date: '1948-03-01', facts: { conditions: null }, seen: {} };
+  const { facts, measured } = full(nobody);
   assert.deepEqual([facts, measured], [{ conditions: null, birth_date: '1948-03-01' }, {}]);
 });
 
@@ -51,8 +57,8 @@ test('a day without a year is of the year of the newest visit', () => {
 
 test('a visit is known by the end of its id', () => {
   const html = '<a class="row" href="/patients/p1/visits/31bb42ba">';
-  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-3531bb42ba'.replace('3531', '35')), false);
   assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42ba'), true);
+  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42bb'), false);
 });
 
 test('a place on the time axis is a day again', () => {

@@ -1,4 +1,4 @@
-// What the phone makes of each data block on stdin: the Python side compares (tests/app/chart/test_data_block.py).
+// What the phone makes of each data block on stdin, for tests/app/chart/test_data_block.py to compare.
 
 import { readFileSync } from 'node:fs';
 import { full } from '../../static/js/chart/data.js';

@@ -32,7 +32,8 @@ export async function unseen() {
 
 /** A row is marked with the id of its record; the history of a patient links to it by the end of the id. */
 function shown(id) {
-  return document.getElementById(`record-${id}`) || document.querySelector(`a[href$="/visits/${id.slice(-8)}"]`);
+  const row = document.getElementById(`record-${id}`);
+  return row || document.querySelector(`a[href$="/visits/${id.slice(-8)}"]`);
 }
 
 /** Paint this page again. Harmless where nothing is registered or nothing waits. */
