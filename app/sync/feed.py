@@ -122,10 +122,15 @@ def _touch(patient_ids: Iterable[str], seq: int) -> None:
 
 
 def touched(patient_ids: Iterable[str]) -> dict[str, int]:
-    """Patient id -> newest feed number that concerns them (absent: never touched)."""
+    """Patient id -> newest feed number that concerns them (absent: never touched); this transaction's too."""
     wanted = list(patient_ids)
+    if not wanted:
+        return {}
     statement = select(Touch.patient_id, Touch.seq).where(Touch.patient_id.in_(wanted))
-    return dict(db.session.execute(statement).all()) if wanted else {}
+    found = dict(db.session.execute(statement).all())
+    ledger: Ledger | None = db.session().info.get(LEDGER)
+    unwritten = ledger.touched if ledger is not None else {}
+    return found | {patient_id: unwritten[patient_id] for patient_id in wanted if patient_id in unwritten}
 
 
 def append(revision: Revision) -> int:
