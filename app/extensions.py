@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from contextlib import suppress
 from contextvars import ContextVar
@@ -18,6 +17,7 @@ from sqlalchemy import Engine, MetaData, Pool, event
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from app.shared.columns import JsonText, UtcDateTime
+from app.shared.fairlock import FairLock
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -71,9 +71,10 @@ def _promises(connection, _record):
         connection.commit()
 
 
-# SQLite's waiting writers poll, and the newest polls fastest: without a queue the oldest could wait for ever.
-_turn = threading.Lock()
+# Writers of this process come in the order in which they asked; between processes SQLite knows no order.
+_turn = FairLock()
 HAS_TURN = "has_turn"
+POLL_S = 0.002
 
 
 @event.listens_for(Engine, "begin")
@@ -83,16 +84,34 @@ def _begin(connection):
     if not writing.get():
         connection.exec_driver_sql("BEGIN")
         return
-    began = time.monotonic()
-    # A courtesy between the threads of this process: who waits too long for it tries all the same.
-    connection.info[HAS_TURN] = _turn.acquire(timeout=SQLITE_BUSY_MS / 1000)
-    left_ms = SQLITE_BUSY_MS - int((time.monotonic() - began) * 1000)
+    until = time.monotonic() + SQLITE_BUSY_MS / 1000
+    # A courtesy: who waits too long for it tries all the same.
+    connection.info[HAS_TURN], waited = _turn.acquire(SQLITE_BUSY_MS / 1000)
+    if waited:
+        time.sleep(2 * POLL_S)  # lets another process in, whose first writer polls too
     try:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={max(left_ms, 100)}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _begin_immediate(connection, until)
     except BaseException:
         _give_turn(connection)
         raise
+
+
+def _begin_immediate(connection, until):
+    """SQLite's own waiting grows to 100 ms between looks: too seldom to catch the gap between two turns."""
+    raw = connection.connection.driver_connection
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < until:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(POLL_S)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for an error in SQLAlchemy's words
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
 
 
 @event.listens_for(Engine, "commit")

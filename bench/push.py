@@ -58,6 +58,7 @@ def measure(folder: Path, batches: int, workers: int) -> dict[str, Any]:
     server = Server(url, folder / "server.log", workers)
     server.start()
     try:
+        Line.timeout_s = 300  # what is measured is the server, however busy the machine
         senders = [
             Sender(line, _work(line, patients, batches)) for line in (Line(server.port, n) for n in names)
         ]

@@ -33,6 +33,8 @@ def now() -> str:
 class Line:
     """A signed-in connection: through the bad line for pushes, straight for everything else."""
 
+    timeout_s = 30.0
+
     def __init__(self, port: int, username: str) -> None:
         self.port, self.username = port, username
         self.device_id = f"phone-{username}"
@@ -54,7 +56,7 @@ class Line:
         body = {"sent_at": now(), "ops": ops}
         try:
             status, headers, raw = request(
-                port or self.port, "POST", "/api/sync/push", body, {"Cookie": self.cookie}
+                port or self.port, "POST", "/api/sync/push", body, {"Cookie": self.cookie}, self.timeout_s
             )
             answer = json.loads(raw) if "json" in headers.get("content-type", "") else None
         except (OSError, http.client.HTTPException, ValueError):
