@@ -4,9 +4,7 @@ import test from 'node:test';
 
 import { decide, evaluate, matching } from '../../static/js/rules/decide.js';
 
-const cases = JSON.parse(
-  readFileSync(new URL('../contracts/decide.json', import.meta.url), 'utf8'),
-);
+const cases = JSON.parse(readFileSync(new URL('../contracts/decide.json', import.meta.url), 'utf8'));
 
 for (const one of cases.decide) {
   test(`decide: ${one.why}`, () => {

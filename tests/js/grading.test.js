@@ -62,14 +62,7 @@ test('days are counted over leap days and not into the future', () => {
 });
 
 test('what is no date has no day', () => {
-  for (const value of [
-    '0000-01-01',
-    '2026-13-01',
-    '2026-02-30',
-    '２026-01-01',
-    '2026-01-01\n',
-    5,
-  ]) {
+  for (const value of ['0000-01-01', '2026-13-01', '2026-02-30', '２026-01-01', '2026-01-01\n', 5]) {
     assert.equal(dayNumber(value), null);
   }
 });
@@ -81,13 +74,7 @@ test('what is no measured number is missing', () => {
 });
 
 test('numbers are printed as stored, without trailing zeros', () => {
-  assert.deepEqual([7.0, 16.7, -0, 0.00001, 0.0001].map(numberText), [
-    '7',
-    '16.7',
-    '0',
-    '0',
-    '0.0001',
-  ]);
+  assert.deepEqual([7.0, 16.7, -0, 0.00001, 0.0001].map(numberText), ['7', '16.7', '0', '0', '0.0001']);
 });
 
 test('a reason is told in words, with the numbers measured, and plainly to the family', () => {

@@ -69,8 +69,7 @@ function recordedConditions(value) {
 
 const records = (value) => (Array.isArray(value) ? value.filter(isRecord) : []);
 
-const within = (value, limits) =>
-  value !== null && limits[0] <= value && value <= limits[1] ? value : null;
+const within = (value, limits) => (value !== null && limits[0] <= value && value <= limits[1] ? value : null);
 
 /** A plausible reading, or null. A half reading counts only when that half is an emergency. */
 function bpReading(item, asOf, table) {
