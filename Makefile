@@ -30,7 +30,7 @@ check: setup ## ruff, mypy, import-linter, djlint, biome, node --test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy app
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/djlint --check --quiet templates
+	$(BIN)/djlint --lint --quiet templates
 	npx --no-install biome ci --colors=off --diagnostic-level=error $(JS)
 	@$(MAKE) --no-print-directory node-test
 
@@ -38,10 +38,9 @@ check: setup ## ruff, mypy, import-linter, djlint, biome, node --test
 node-test:
 	node --test $$(find tests/js -name '*.test.js' -o -name '*.test.mjs')
 
-format: setup ## put Python, templates and JavaScript into the house format
+format: setup ## put Python and JavaScript into the house format
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-	-$(BIN)/djlint --reformat --quiet templates
 	npx --no-install biome check --colors=off --write $(JS)
 
 db: setup ## write a migration from the models (NAME="what changes")
