@@ -6,15 +6,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, request
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.errors import DomainError, Forbidden, respond, wants_json
+from app.errors import DomainError, Forbidden, NotFound, respond, wants_json
 from app.extensions import db, writing
 from app.shared.ids import new_id
+from app.shared.strictjson import escape, storable
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CONTENT_SECURITY_POLICY = (
@@ -58,6 +60,7 @@ def roles(*allowed: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def init_app(app: Flask) -> None:
     app.before_request(_open_request)
     app.before_request(_same_origin)
+    app.before_request(_readable)
     app.before_request(_signed_in)
     app.before_request(_begin_writing)
     app.after_request(_headers)
@@ -88,11 +91,26 @@ def _same_origin() -> None:
     if site is not None:
         allowed = site in ("same-origin", "none")
     elif origin is not None:
-        allowed = urlsplit(origin).netloc == request.host
+        allowed = origin.partition("://")[2] == request.host
     else:
         allowed = request.mimetype == "application/json" or not request.content_length
     if not allowed:
         raise Forbidden("请求不是从本系统的页面发出的。", code="cross_origin")
+
+
+def _readable() -> None:
+    """Nobody types U+0000 into an address, and PostgreSQL refuses to be asked for it."""
+    if not storable(request.path):
+        raise NotFound()
+    _refuse_unstorable(request.args, 400)
+
+
+def _refuse_unstorable(given: MultiDict[str, str], status: int) -> None:
+    names = sorted({name for name, value in given.items(multi=True) if not storable(name + value)})
+    message = "含有无法识别的字符"
+    errors = [{"pointer": f"/{escape(n)}", "code": "bad_text", "message": message} for n in names]
+    if errors:
+        raise DomainError(f"{message}。", errors=errors, status=status)
 
 
 def _signed_in() -> Response | None:
@@ -122,6 +140,9 @@ def _begin_writing() -> None:
             request.get_data(cache=True, parse_form_data=True)
     except OSError:  # gunicorn's word for a chunked body that stops half-way
         raise DomainError("请求内容不完整。", code="bad_request", status=400) from None
+    if request.form and (request.content_length or 0) > (current_app.config["MAX_FORM_MEMORY_SIZE"] or 0):
+        raise RequestEntityTooLarge()  # werkzeug keeps this limit for multipart only
+    _refuse_unstorable(request.form, 422)
     db.session.rollback()
     g.writing_token = writing.set(True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask_login import current_user
@@ -49,6 +48,7 @@ def sign_in() -> Response:
             device_id=device_id,
             device_name=device_name(),
             address=request.remote_addr or "",
+            instead_of=request.cookies.get(sessions.cookie_name(), ""),
         )
     except DomainError as no:
         response = _sign_in_form([no.detail], no.status)
@@ -116,7 +116,5 @@ def _sign_in_form(errors: list[str] | None = None, status: int = 200) -> Respons
 
 def _safe_next(target: str) -> str:
     """Only a path of our own: `next` travels in a link that anybody can write."""
-    parts = urlsplit(target)
-    ours = target.startswith("/") and not parts.netloc and not parts.scheme
-    plain = "\\" not in target and target.isprintable() and not target.startswith("//")
-    return target if ours and plain else "/"
+    ours = target.startswith("/") and not target.startswith("//")
+    return target if ours and "\\" not in target and target.isprintable() else "/"

@@ -21,8 +21,10 @@ ADDRESS_ATTEMPTS = 300  # a whole township may sit behind one address
 SEEN_EVERY = timedelta(minutes=1)
 
 
-def sign_in(name: str, password: str, *, device_id: str, device_name: str, address: str) -> tuple[User, str]:
-    """The user and a fresh session token. Commits.
+def sign_in(
+    name: str, password: str, *, device_id: str, device_name: str, address: str, instead_of: str = ""
+) -> tuple[User, str]:
+    """The user and a fresh session token; the session whose token is `instead_of` ends. Commits.
 
     Raises DomainError 401 `bad_credentials` (the same whether the name or the password is wrong) and 429
     after 5 wrong tries of one name in 5 minutes, right password included.
@@ -31,8 +33,12 @@ def sign_in(name: str, password: str, *, device_id: str, device_name: str, addre
     keys = ((f"sign-in:{_digest(name.lower())[:32]}", ATTEMPTS), (f"address:{address}", ADDRESS_ATTEMPTS))
     for key, limit in keys:
         throttle.check(key, limit, window_s=ATTEMPT_WINDOW_S)
-    user = db.session.scalar(select(User).where(or_(User.username == name, User.phone == name)))
-    right = passwords.matches(password, user.password_hash if user else None)
+    named = select(User).where(or_(User.username == name, User.phone == name))
+    user = db.session.scalar(named)
+    stored = user.password_hash if user else None
+    db.session.rollback()  # argon2 takes its time: nobody should wait for the write lock meanwhile
+    right = passwords.matches(password, stored)
+    user = db.session.scalar(named)
     if user is None or not right or not user.active:
         for key, _ in keys:
             throttle.count(key, window_s=ATTEMPT_WINDOW_S)
@@ -43,6 +49,9 @@ def sign_in(name: str, password: str, *, device_id: str, device_name: str, addre
     if device.revoked_at is not None:
         raise revoked()
     throttle.forget(keys[0][0])
+    former = db.session.get(LoginSession, _digest(instead_of))
+    if former is not None and former.ended_at is None:
+        former.ended_at = clock.now()
     token = _open_session(user, device_id)
     audit.note("session.begin", object_id=device_id, user=user)
     db.session.commit()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.orders.machine import Grant, Transition, machine
+from app.shared.words import blank
 
 PERFORMERS = ("provider", "village", "nurse", "doctor")
 PAST_ALLOWED = timedelta(hours=24)
@@ -62,7 +63,7 @@ def check(state: str, target: str, actor: Actor, given: dict[str, object]) -> Re
     if grant is None:
         return Refusal("forbidden", f"“{found.button}”不由您来做。")
     for name in grant.needs:
-        if not str(given.get(name) or "").strip():
+        if blank(str(given.get(name) or "")):
             return Refusal("invalid", NEED_WORDS[name], name)
     return None
 

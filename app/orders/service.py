@@ -21,6 +21,7 @@ from app.orders.queries import for_user, of_patient, of_patients
 from app.patients import identity, scope
 from app.shared import clock, strictjson
 from app.shared.ids import new_id
+from app.shared.words import blank
 from app.sync import feed
 from app.sync.models import Revision
 from app.sync.registry import Applied, Conflict, Op, Rejected
@@ -51,7 +52,7 @@ def create(op: Op) -> Applied:
         revision=1,
         wanted_at=wanted_at,
         phone=identity.parse_phone(payload["phone"]),
-        address=payload.get("address") or patient.address,
+        address=patient.address if blank(payload.get("address", "")) else payload["address"],
         note=payload.get("note") or None,
         requester_id=op.author.id,
         on_behalf_by=None if family else op.author.id,

@@ -5,7 +5,7 @@ import re
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.patients import identity
-from app.shared import clock
+from app.shared import clock, words
 from app.sync.schema import Moment, Strict, Text
 
 # domain/grading.md §3; other_* is free for a district
@@ -34,10 +34,19 @@ def condition_name(code: str) -> str:
 
 
 def _name(value: str) -> None:
-    if not value.strip():
+    if words.blank(value):
         raise ValidationError("请填写姓名")
-    if any(ord(ch) < 32 or ord(ch) == 127 for ch in value):
+    _printed(value)
+
+
+def _printed(value: str) -> None:
+    if words.UNPRINTED.search(value):
         raise ValidationError("姓名里有不能显示的字符")
+
+
+def _consent(value: str) -> None:
+    if not 2000 <= clock.parse_moment(value).year < 2200:
+        raise ValidationError("同意的时间不对")
 
 
 def _phone(value: str) -> None:
@@ -84,7 +93,7 @@ class Contact(Strict):
     """Contact, living situation and conditions: what both creating and updating may carry."""
 
     address = Text(validate=validate.Length(max=200, error="地址不能超过 200 字"))
-    contact_name = Text(validate=validate.Length(max=50, error="联系人姓名不能超过 50 字"))
+    contact_name = Text(validate=[validate.Length(max=50, error="联系人姓名不能超过 50 字"), _printed])
     contact_phone = Text(validate=_phone)
     contact_relation = Text(validate=validate.OneOf(list(RELATIONS), error="联系人关系不对"))
     lives_alone = YesNo()
@@ -96,7 +105,7 @@ class PatientCreate(Contact):
     id_card = Text(required=True, validate=[validate.Length(max=40, error="身份证号应为 18 位"), _id_card])
     phone = Text(required=True, validate=_phone)
     village_id = Text(required=True, validate=validate.Length(1, 12, error="村（社区）代码不对"))
-    consent_at = Moment()
+    consent_at = Moment(validate=[validate.Length(max=40, error="时间过长"), _consent])
 
 
 class PatientUpdate(Contact):

@@ -8,7 +8,7 @@ inside one operation means for that operation alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +71,13 @@ def _float(text: str) -> float | Fault:
     return value if abs(value) <= 1e308 else Fault("number_too_large")
 
 
-def faults(value: Any, pointer: str = "", depth: int = 1) -> Iterator[dict[str, str]]:
-    """Every fault inside `value` as {pointer, code, message}; nothing when it may be stored."""
+def faults(
+    value: Any, pointer: str = "", depth: int = 1, inside: Callable[[Any], bool] = lambda key: True
+) -> Iterator[dict[str, str]]:
+    """Every fault inside `value` as {pointer, code, message}; nothing when it may be stored.
+
+    Members of `value` itself for whose key `inside` is false are left to somebody else.
+    """
     if isinstance(value, Fault):
         yield fault_at(pointer, value.code)
     elif isinstance(value, str):
@@ -88,8 +93,8 @@ def faults(value: Any, pointer: str = "", depth: int = 1) -> Iterator[dict[str, 
         for key, item in items:
             if isinstance(key, str) and not storable(key):
                 yield fault_at(pointer, "bad_text")
-                continue
-            yield from faults(item, f"{pointer}/{escape(key)}", depth + 1)
+            elif inside(key):
+                yield from faults(item, f"{pointer}/{escape(key)}", depth + 1)
 
 
 def fault_at(pointer: str, code: str) -> dict[str, str]:

@@ -36,6 +36,7 @@ def login() -> Response:
         device_id=asked["device_id"],
         device_name=asked["device_name"] or device_name(),
         address=request.remote_addr or "",
+        instead_of=request.cookies.get(sessions.cookie_name(), ""),
     )
     response = jsonify(_who(user))
     sessions.give_cookie(response, token)

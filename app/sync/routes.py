@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Any
 
@@ -33,7 +34,7 @@ PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 def push() -> Response:
     throttle.hit(f"push:{current_user.id}:{throttle.session_key()}", PUSHES_A_MINUTE, window_s=60)
     body = json_body()
-    outer = list(strictjson.faults(_without_ops(body)))
+    outer = list(strictjson.faults(body, inside=lambda key: key != "ops"))
     if outer:
         raise DomainError("请求的格式有误。", errors=outer, code="invalid", status=422)
     batch = PushSchema().load(body)
@@ -53,7 +54,7 @@ def pull() -> Response:
 @bp.get("/api/<any(patients, visits, orders):plural>/<record_id>")
 def read(plural: str, record_id: str) -> Response:
     number = request.args.get("revision")
-    if number is not None and not (number.isascii() and number.isdigit() and 0 < int(number[:12]) < 2**31):
+    if number is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", number):
         raise DomainError("版本号应为正整数。", field="revision")
     entity = entities[PLURALS[plural]]
     shown = queries.record(current_user, entity.name, record_id, None if number is None else int(number))
@@ -120,10 +121,6 @@ def _inflate(raw: bytes) -> bytes:
     if not decoder.eof or decoder.unused_data:
         raise DomainError("压缩内容不完整。", code="bad_request", status=400)
     return inflated
-
-
-def _without_ops(body: Any) -> Any:
-    return {k: v for k, v in body.items() if k != "ops"} if isinstance(body, dict) else body
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
@@ -47,6 +48,17 @@ class Whole(fields.Integer):
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class Count(fields.Integer):
+    """A number in an address, plain digits only: int() would take " 5 ", 1_0 and other scripts' digits."""
+
+    default_error_messages = {"invalid": "应为整数"}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,9}", value):
+            raise self.make_error("invalid", input=value)
+        return int(value)
 
 
 class Moment(fields.String):
@@ -159,10 +171,7 @@ class PullQuerySchema(Schema):
         unknown = EXCLUDE
 
     cursor = fields.String(load_default="", validate=validate.Length(max=200, error="游标过长"))
-    limit = fields.Integer(
-        load_default=200, validate=validate.Range(1, 500, error="limit 应为 1 到 500"),
-        error_messages={"invalid": "limit 应为整数"},
-    )  # fmt: skip
+    limit = Count(load_default=200, validate=validate.Range(1, 500, error="条数应为 1 到 500"))
 
 
 class ProblemSchema(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -44,7 +44,7 @@ def moment(day: str, stated: datetime | None = None) -> str:
     if not day.strip(BLANKS) or day == now.date().isoformat():
         return now.isoformat(timespec="seconds")
     try:
-        return datetime.combine(date.fromisoformat(day[:10]), NOON, clock.LOCAL).isoformat()
+        return datetime.combine(clock.parse_day(day), NOON, clock.LOCAL).isoformat()
     except ValueError:
         return day[:40]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from app.shared.clock import local_date
+from app.shared.clock import local_date, parse_day
 
 FUTURE_ALLOWED = timedelta(hours=24)
 EARLIEST, LATEST_YEAR = date(2000, 1, 1), 2199
@@ -41,11 +41,9 @@ def day_of(visited_at: datetime, skew: timedelta, received_at: datetime) -> date
 def next_day(text: str, visited_on: date) -> date:
     """The next visit's day. Raises Impossible unless it is a real day after the visit, within two years."""
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        day = parse_day(text)
     except ValueError:
-        day = None
-    if day is None:
-        raise Impossible("下次随访日期应为有效的日期")
+        raise Impossible("下次随访日期应为有效的日期") from None
     if day <= visited_on:
         raise Impossible(f"须晚于随访日期 {visited_on.month}月{visited_on.day}日")
     if (day - visited_on).days > NEXT_WITHIN_DAYS:

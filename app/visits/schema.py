@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from app.shared.words import blank
 from app.sync.schema import Moment, Strict, Text, Whole
 from app.visits.models import MODES
 
@@ -111,7 +112,7 @@ class VisitCorrect(Content):
         if not isinstance(original, dict):
             return
         reason = original.get("reason")
-        if isinstance(reason, str) and reason and not reason.strip():
+        if isinstance(reason, str) and reason and blank(reason):
             raise ValidationError({"reason": ["请写明更正原因"]})
         if original.get("void") is not True and (gone := [n for n in REQUIRED if n not in original]):
             raise ValidationError({name: ["必填"] for name in gone})
