@@ -102,6 +102,8 @@ def link_family(user: User, patient: Patient, relation: str) -> FamilyLink:
         id=new_id(), user_id=user.id, patient_id=patient.id, relation=relation, started_at=clock.now()
     )
     db.session.add(link)
+    db.session.flush()
+    feed.resend(patient.id)  # the relative may hold a cursor that is past what they now may see
     return link
 
 

@@ -99,6 +99,7 @@ def nightly(as_of: date | None = None) -> list[str]:
     Who was raised or waits to be lowered is planned again too. Twice on one day changes nothing.
     """
     as_of = as_of or clock.today()
+    feed.lock()  # before any grade is locked, in the order of a push: else the two could wait for each other
     changed = grading.regrade_stale(as_of)
     held = select(CurrentGrade.patient_id).where(
         CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None)

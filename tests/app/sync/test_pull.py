@@ -92,3 +92,11 @@ def test_the_cursor_of_somebody_else_means_start_again(make) -> None:
 def test_an_impossible_limit_is_refused(make, limit) -> None:
     doctor = make.signed_in("doctor")
     assert doctor.get("/api/sync/pull", query_string={"limit": limit}).status_code == 422
+
+
+def test_a_relative_bound_later_gets_what_was_there_before(make) -> None:
+    patient = make.patient()
+    family = make.signed_in("family")
+    cursor = pull(family)["cursor"]
+    make.bind(family.username, patient)
+    assert [c["id"] for c in pull(family, cursor)["changes"]] == [patient]
