@@ -31,23 +31,16 @@ def symbol(name: str, source: str) -> str:
     body = re.search(r"<svg[^>]*>(.*)</svg>", source, re.DOTALL)
     if body is None:
         raise ValueError(f"{name}.svg is not an SVG drawing")
-    shapes = re.sub(
-        r"\s*/>", "/>", re.sub(r"\s+", " ", body[1]).replace("> <", "><").strip()
-    )
+    shapes = re.sub(r"\s*/>", "/>", re.sub(r"\s+", " ", body[1]).replace("> <", "><").strip())
     return f'<symbol id="{name}" viewBox="0 0 24 24">{shapes}</symbol>'
 
 
 def build(package: Path = PACKAGE) -> str:
     """The whole sprite. FileNotFoundError names the first icon the package does not have."""
     version = json.loads((package / "package.json").read_text("utf-8"))["version"]
-    symbols = [
-        symbol(name, (package / "icons" / f"{name}.svg").read_text("utf-8"))
-        for name in NAMES
-    ]
+    symbols = [symbol(name, (package / "icons" / f"{name}.svg").read_text("utf-8")) for name in NAMES]
     head = f"<!-- lucide-static {version}, ISC licence, https://lucide.dev/license -->"
-    return "\n".join(
-        ['<svg xmlns="http://www.w3.org/2000/svg">', head, *symbols, "</svg>", ""]
-    )
+    return "\n".join(['<svg xmlns="http://www.w3.org/2000/svg">', head, *symbols, "</svg>", ""])
 
 
 def main() -> int:

@@ -89,7 +89,9 @@ def _mend_visits(schemas: dict[str, Any]) -> None:
         fields_of = schemas.get(name, {}).get("properties", {})
         if "answers" in fields_of:
             fields_of["form"] = {"type": "string", "enum": list(forms)}
-            fields_of["answers"] = {"anyOf": [{"$ref": f"#/components/schemas/{_answers_name(k)}"} for k in forms]}
+            fields_of["answers"] = {
+                "anyOf": [{"$ref": f"#/components/schemas/{_answers_name(k)}"} for k in forms]
+            }
 
 
 def _paths() -> dict[str, dict[str, Any]]:

@@ -119,5 +119,3 @@ def write_cursor(user: User, seq: int) -> str:
 
 def unknown_cursor() -> DomainError:
     return DomainError("同步位置已失效，请从头下载。", code="cursor_unknown", status=410)
-
-

@@ -26,7 +26,7 @@ LIMITS = {
 class Text(fields.String):
     """A JSON string; marshmallow's own refuses other types already, here with Chinese words."""
 
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {
         "required": "必填",
         "null": "不能为空",
         "invalid": "应为文字",
@@ -37,7 +37,7 @@ class Text(fields.String):
 class Whole(fields.Integer):
     """A JSON integer: "12", true and 1.5 are refused."""
 
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {
         "required": "必填",
         "null": "不能为空",
         "invalid": "应为整数",
@@ -64,7 +64,7 @@ class Count(fields.Integer):
 class Moment(fields.String):
     """RFC 3339 with offset; kept as the text it came as."""
 
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {
         "required": "必填",
         "null": "不能为空",
         "invalid": "应为带时区的时间",
@@ -85,11 +85,14 @@ class Strict(Schema):
     class Meta:
         unknown = RAISE
 
-    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}  # noqa: RUF012
+    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}
 
 
 class OpSchema(Strict):
-    op_id = Text(required=True, validate=validate.Regexp(f"{OP_ID.pattern}\\Z", error="应为小写的 UUID（第 7 或 4 版）"))
+    op_id = Text(
+        required=True,
+        validate=validate.Regexp(f"{OP_ID.pattern}\\Z", error="应为小写的 UUID（第 7 或 4 版）"),
+    )
     device_id = Text(required=True, validate=validate.Length(1, 64, error="长度应为 1 到 64"))
     author_id = Text(required=True, validate=validate.Length(1, 64, error="长度应为 1 到 64"))
     kind = Text(required=True, validate=validate.Length(1, 40, error="长度应为 1 到 40"))
@@ -106,7 +109,7 @@ class PushSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}  # noqa: RUF012
+    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}
 
     sent_at = Moment(required=True)
     ops = fields.List(
@@ -182,5 +185,3 @@ class ProblemSchema(Schema):
     detail = fields.String()
     request_id = fields.String()
     errors = fields.List(fields.Nested(FieldErrorSchema))
-
-

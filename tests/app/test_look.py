@@ -38,16 +38,9 @@ TEXT = [
             "yellow-soft",
         )
     ],
-    *[
-        ("quiet", ground)
-        for ground in ("card", "paper", "sunk", "none-soft", "accent-soft")
-    ],
+    *[("quiet", ground) for ground in ("card", "paper", "sunk", "none-soft", "accent-soft")],
     *[("accent", ground) for ground in ("card", "paper", "sunk", "accent-soft", "seg")],
-    *[
-        (tone, ground)
-        for tone in ("red", "yellow", "green")
-        for ground in ("card", "paper", f"{tone}-soft")
-    ],
+    *[(tone, ground) for tone in ("red", "yellow", "green") for ground in ("card", "paper", f"{tone}-soft")],
     *[("ink", f"band-{tone}") for tone in ("red", "yellow", "green")],
     ("none", "none-soft"),
     ("on-accent", "accent"),
@@ -59,18 +52,10 @@ TEXT = [
 def tokens(theme: str) -> dict[str, str]:
     """Colours by name; the dark theme is laid over the light one, as the cascade does."""
     sheet = (CSS / "tokens.css").read_text("utf-8")
-    colours = dict(
-        re.findall(r"--([a-z-]+): (#[0-9A-F]{6});", sheet[: sheet.index("@media")])
-    )
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9A-F]{6});", sheet[: sheet.index("@media")]))
     if theme != "light":
-        start = sheet.index(
-            "@media" if theme == "dark by system" else ':root[data-theme="dark"]'
-        )
-        colours |= dict(
-            re.findall(
-                r"--([a-z-]+): (#[0-9A-F]{6});", sheet[start : sheet.index("}", start)]
-            )
-        )
+        start = sheet.index("@media" if theme == "dark by system" else ':root[data-theme="dark"]')
+        colours |= dict(re.findall(r"--([a-z-]+): (#[0-9A-F]{6});", sheet[start : sheet.index("}", start)]))
     return colours
 
 
@@ -79,9 +64,7 @@ def contrast(first: str, second: str) -> float:
 
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        red, green, blue = (
-            p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
-        )
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
     light, dark = sorted((luminance(first), luminance(second)), reverse=True)
@@ -91,14 +74,9 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize("theme", ["light", "dark by system", "dark by choice"])
 def test_every_text_colour_reads_on_every_ground_it_stands_on(theme: str) -> None:
     colours = tokens(theme)
-    weak = {
-        pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2) for pair in TEXT
-    }
+    weak = {pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2) for pair in TEXT}
     assert {pair: ratio for pair, ratio in weak.items() if ratio < 4.5} == {}
-    assert (
-        min(contrast(colours["edge"], colours[ground]) for ground in ("card", "paper"))
-        >= 3
-    )
+    assert min(contrast(colours["edge"], colours[ground]) for ground in ("card", "paper")) >= 3
 
 
 def test_both_ways_into_the_dark_theme_give_the_same_colours() -> None:
@@ -106,13 +84,7 @@ def test_both_ways_into_the_dark_theme_give_the_same_colours() -> None:
 
 
 def test_style_sheets_stay_light() -> None:
-    assert (
-        sum(
-            (CSS / f"{name}.css").stat().st_size
-            for name in ("tokens", "base", "components")
-        )
-        < 42_000
-    )
+    assert sum((CSS / f"{name}.css").stat().st_size for name in ("tokens", "base", "components")) < 42_000
 
 
 @pytest.fixture(scope="module")
@@ -121,13 +93,9 @@ def pages() -> Environment:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_role_has_at_most_four_places_and_one_is_active(
-    pages: Environment, role: str
-) -> None:
+def test_every_role_has_at_most_four_places_and_one_is_active(pages: Environment, role: str) -> None:
     person = SimpleNamespace(id="u1", role=role, is_authenticated=True, care_mode=False)
-    html = pages.get_template("base.html").render(
-        current_user=person, tab="me", page_rev="r1"
-    )
+    html = pages.get_template("base.html").render(current_user=person, tab="me", page_rev="r1")
     assert 1 <= html.count('class="tab"') <= 4
     assert html.count('aria-current="page"') == 1
     assert f'data-user="u1" data-role="{role}"' in html
@@ -144,21 +112,15 @@ def test_nobody_signed_in_means_no_tabs_and_no_name(pages: Environment) -> None:
 def test_the_offline_page_names_nobody_even_when_somebody_is_signed_in(
     pages: Environment,
 ) -> None:
-    person = SimpleNamespace(
-        id="u1", role="doctor", is_authenticated=True, care_mode=True
-    )
+    person = SimpleNamespace(id="u1", role="doctor", is_authenticated=True, care_mode=True)
     html = pages.get_template("pwa/offline.html").render(current_user=person)
     assert "data-user" not in html
     assert 'data-state="offline"' in html
 
 
 def test_care_mode_of_the_person_is_set_on_the_page(pages: Environment) -> None:
-    person = SimpleNamespace(
-        id="u1", role="family", is_authenticated=True, care_mode=True
-    )
-    assert '<html lang="zh-CN" data-care>' in pages.get_template("base.html").render(
-        current_user=person
-    )
+    person = SimpleNamespace(id="u1", role="family", is_authenticated=True, care_mode=True)
+    assert '<html lang="zh-CN" data-care>' in pages.get_template("base.html").render(current_user=person)
 
 
 def test_sign_in_escapes_what_was_typed_and_names_the_fault(pages: Environment) -> None:
@@ -195,9 +157,7 @@ def test_templates_carry_no_inline_script_style_or_handler() -> None:
         text = path.read_text("utf-8")
         found += [
             f"{path.relative_to(TEMPLATES)}: {hit}"
-            for hit in re.findall(
-                r"<style|\sstyle=|\son[a-z]+=|hx-on|js:|user-scalable", text
-            )
+            for hit in re.findall(r"<style|\sstyle=|\son[a-z]+=|hx-on|js:|user-scalable", text)
         ]
         found += [
             f"{path.relative_to(TEMPLATES)}: {tag}"
@@ -208,9 +168,7 @@ def test_templates_carry_no_inline_script_style_or_handler() -> None:
 
 
 def sprite_tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "make_sprite", ROOT / "tools" / "make_sprite.py"
-    )
+    spec = importlib.util.spec_from_file_location("make_sprite", ROOT / "tools" / "make_sprite.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

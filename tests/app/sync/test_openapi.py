@@ -21,7 +21,9 @@ def test_every_api_route_is_in_it(app, client) -> None:
     for rule in app.url_map.iter_rules():
         if not rule.rule.startswith("/api/") or rule.endpoint == "sync.published_contract":
             continue
-        path = rule.rule.replace("<plural>", "patients").replace("<any(patients, visits, orders):plural>", "patients")
+        path = rule.rule.replace("<plural>", "patients").replace(
+            "<any(patients, visits, orders):plural>", "patients"
+        )
         path = path.replace("<record_id>", "{id}").replace("<device_id>", "{id}")
         assert path in shown, rule.rule
 

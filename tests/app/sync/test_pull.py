@@ -60,11 +60,16 @@ def test_a_relative_sees_the_bound_patient_without_number_and_diagnoses(make) ->
 
 
 def test_a_patient_who_moves_away_is_removed_here_and_sent_there(make) -> None:
-    clinic, next_clinic = make.signed_in("village"), make.signed_in(make.user("village", place_code=NEXT_VILLAGE))
+    clinic, next_clinic = (
+        make.signed_in("village"),
+        make.signed_in(make.user("village", place_code=NEXT_VILLAGE)),
+    )
     doctor = make.signed_in("doctor")
     patient, staying = make.patient(), make.patient()
     here, there = pull(clinic)["cursor"], pull(next_clinic)["cursor"]
-    move = make.op(doctor, "patient.update", {"patient_id": patient, "village_id": NEXT_VILLAGE}, base_revision=1)
+    move = make.op(
+        doctor, "patient.update", {"patient_id": patient, "village_id": NEXT_VILLAGE}, base_revision=1
+    )
     assert make.push(doctor, move)[0]["status"] == "applied"
     left = pull(clinic, here)
     assert left["removed"] == [{"id": patient}] and left["changes"] == []
@@ -72,7 +77,10 @@ def test_a_patient_who_moves_away_is_removed_here_and_sent_there(make) -> None:
     assert [(c["id"], c["revision"]) for c in arrived["changes"]] == [(patient, 1), (patient, 2)]
     assert arrived["removed"] == []
     assert clinic.get(f"/api/patients/{staying}").status_code == 200
-    assert make.push(doctor, make.op(doctor, "patient.update", {"patient_id": patient, "village_id": VILLAGE}, base_revision=2))
+    assert make.push(
+        doctor,
+        make.op(doctor, "patient.update", {"patient_id": patient, "village_id": VILLAGE}, base_revision=2),
+    )
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "W10=", "WzEsMiwzXQ==", "ÿ", "A" * 150])

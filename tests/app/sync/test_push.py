@@ -45,7 +45,11 @@ def test_the_same_id_with_other_content_changes_nothing(make, doctor) -> None:
 
 
 def test_one_bad_operation_does_not_stop_the_others(make, doctor) -> None:
-    good, bad, fine = create(make, doctor), create(make, doctor, id_card="370406195001010014"), create(make, doctor)
+    good, bad, fine = (
+        create(make, doctor),
+        create(make, doctor, id_card="370406195001010014"),
+        create(make, doctor),
+    )
     results = make.push(doctor, good, bad, fine)
     assert [r["status"] for r in results] == ["applied", "rejected", "applied"]
     assert results[1]["errors"] == [
@@ -57,8 +61,12 @@ def test_one_bad_operation_does_not_stop_the_others(make, doctor) -> None:
 def test_a_late_copy_of_an_applied_edit_is_a_duplicate_not_a_conflict(make, doctor) -> None:
     patient = create(make, doctor)
     make.push(doctor, patient)
-    edit = make.op(doctor, "patient.update", {"patient_id": patient["op_id"], "address": "一组"}, base_revision=1)
-    more = make.op(doctor, "patient.update", {"patient_id": patient["op_id"], "address": "二组"}, base_revision=2)
+    edit = make.op(
+        doctor, "patient.update", {"patient_id": patient["op_id"], "address": "一组"}, base_revision=1
+    )
+    more = make.op(
+        doctor, "patient.update", {"patient_id": patient["op_id"], "address": "二组"}, base_revision=2
+    )
     assert [r["status"] for r in make.push(doctor, edit, more)] == ["applied", "applied"]
     [late] = make.push(doctor, edit)
     assert late["status"] == "duplicate" and late["revision"] == 2
@@ -80,7 +88,9 @@ def test_a_stale_edit_is_a_conflict_that_shows_where_the_record_stands(make, doc
 
 def test_an_operation_refused_once_is_judged_afresh(make, doctor) -> None:
     first, second = create(make, doctor), create(make, doctor)
-    edit = make.op(doctor, "patient.update", {"patient_id": second["op_id"], "address": "一组"}, base_revision=1)
+    edit = make.op(
+        doctor, "patient.update", {"patient_id": second["op_id"], "address": "一组"}, base_revision=1
+    )
     assert make.push(doctor, first, edit)[1]["code"] == "not_found"
     assert [r["status"] for r in make.push(doctor, second, edit)] == ["applied", "applied"]
 
@@ -93,7 +103,9 @@ def test_an_operation_of_another_author_is_refused(make, doctor) -> None:
 def test_kinds_nobody_knows_and_roles_that_may_not_are_refused_by_code(make, doctor) -> None:
     family = make.signed_in("family")
     assert make.push(doctor, make.op(doctor, "patient.destroy", {}))[0]["code"] == "unknown_kind"
-    assert make.push(family, make.op(family, "patient.create", make.patient_payload()))[0]["code"] == "forbidden"
+    assert (
+        make.push(family, make.op(family, "patient.create", make.patient_payload()))[0]["code"] == "forbidden"
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,7 +187,9 @@ def test_a_batch_that_is_no_batch_is_refused_as_a_whole(doctor, body, status) ->
 
 
 def test_other_content_types_are_refused(doctor) -> None:
-    answer = doctor.post("/api/sync/push", data=b"{}", content_type="text/plain", headers={"Origin": "http://localhost"})
+    answer = doctor.post(
+        "/api/sync/push", data=b"{}", content_type="text/plain", headers={"Origin": "http://localhost"}
+    )
     assert answer.status_code == 415
 
 
