@@ -287,9 +287,7 @@ json_values = st.recursive(
 
 
 @given(
-    st.dictionaries(
-        st.sampled_from(list(EDGES["base"]) + ["red_flags", "tubes", "fpg", "hospice"]), json_values
-    )
+    st.dictionaries(st.sampled_from([*EDGES["base"], "red_flags", "tubes", "fpg", "hospice"]), json_values)
 )
 def test_odd_shapes_never_crash(odd):
     result = grade({**a_person(), **odd, "as_of": "2026-03-01"})
