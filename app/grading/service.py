@@ -19,6 +19,7 @@ from app.patients import scope
 from app.patients.models import Patient
 from app.shared import clock
 from app.shared.ids import new_id
+from app.shared.words import blank
 from app.sync import feed
 
 OUTPUTS = ("colour", "emergency", "reasons", "missing", "due_in_days")
@@ -131,7 +132,7 @@ def raise_colour(user: User, patient_id: str, colour: str, reason: str) -> Curre
         grade = db.session.get_one(CurrentGrade, patient_id)
     if colour not in ("yellow", "red") or hold.rank(colour) <= hold.rank(grade.colour):
         raise DomainError("只能上调到更高的一级。", field="colour")
-    if not 2 <= len(reason.strip()) <= REASON_CHARACTERS:
+    if blank(reason) or not 2 <= len(reason.strip()) <= REASON_CHARACTERS:
         raise DomainError(f"请写明上调的原因，2 到 {REASON_CHARACTERS} 字。", field="reason")
     grade.raised_colour, grade.raised_reason = colour, reason.strip()
     grade.raised_by, grade.raised_at = user.id, clock.now()
