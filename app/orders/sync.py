@@ -22,7 +22,7 @@ RATED = ("overall", "attitude", "skill", "timely", "explain", "fee", "recommend"
 
 
 def register() -> None:
-    register_kind(Kind("order.create", "order", OrderCreate, frozenset(ASKERS), service.create, creates=True))
+    register_kind(Kind("order.create", "order", OrderCreate, frozenset(ASKERS), service.create))
     movers = frozenset((*ASKERS, *PERFORMERS))
     register_kind(
         Kind("order.transition", "order", OrderTransition, movers, service.transition, needs_base=True)

@@ -68,11 +68,6 @@ def mask_phone(phone: str | None) -> str:
     return phone[:3] + "*" * max(0, len(phone) - 7) + phone[-4:]
 
 
-def mask_name(name: str) -> str:
-    """张*三, 张*"""
-    return name[:1] + "*" + (name[-1] if len(name) > 2 else "")
-
-
 def age_on(birth_date: date, day: date) -> int:
     """Full years; a 29 February birthday falls on 1 March."""
     return day.year - birth_date.year - ((day.month, day.day) < (birth_date.month, birth_date.day))

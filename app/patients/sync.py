@@ -17,7 +17,7 @@ from app.sync.registry import Applied, Entity, Kind, Op, register_entity, regist
 
 def register() -> None:
     staff = frozenset({"doctor", "nurse", "village"})
-    register_kind(Kind("patient.create", "patient", PatientCreate, staff, _create, sealed=True, creates=True))
+    register_kind(Kind("patient.create", "patient", PatientCreate, staff, _create, sealed=True))
     register_kind(
         Kind("patient.update", "patient", PatientUpdate, staff | {"family"}, _update, needs_base=True)
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
-from sqlalchemy import Table, delete, event, func, select, update
+from sqlalchemy import Table, delete, event, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -192,13 +192,6 @@ def history(entity_id: str) -> list[Revision]:
             select(Revision).where(Revision.entity_id == entity_id).order_by(Revision.revision)
         )
     )
-
-
-def newest_revision(entity_id: str) -> int:
-    """The highest revision number of a record; 0 when there is none."""
-    return db.session.scalar(
-        select(func.max(Revision.revision)).where(Revision.entity_id == entity_id)
-    ) or 0  # fmt: skip
 
 
 def seal_payload(text: str, sealed: bool) -> str:

@@ -76,7 +76,6 @@ class Kind:
     apply: Callable[[Op], Applied]
     needs_base: bool = False
     sealed: bool = False  # the payload holds an identity number: encrypted at rest
-    creates: bool = False  # the record's id is the op_id
 
 
 @dataclass(frozen=True)

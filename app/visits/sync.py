@@ -23,7 +23,7 @@ READERS = WRITERS | {"manager"}
 
 
 def register() -> None:
-    register_kind(Kind("visit.create", "visit", VisitCreate, WRITERS, _create, creates=True))
+    register_kind(Kind("visit.create", "visit", VisitCreate, WRITERS, _create))
     register_kind(
         Kind("visit.correct", "visit", VisitCorrect, WRITERS | {"manager"}, _correct, needs_base=True)
     )

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,15 +186,22 @@ PACK_IS_HERE = """async () => {
 }"""
 
 
-@pytest.fixture
-def phone(playwright: Playwright, server: Server, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
-    """phone("doctor's") is a new browser; all are closed at the end."""
+@contextmanager
+def phones_for(playwright: Playwright, folder: Path, url: str) -> Iterator[Callable[[str], Phone]]:
+    """A maker of phones at this address; all are closed at the end."""
     phones: list[Phone] = []
 
     def another(name: str) -> Phone:
-        phones.append(Phone(playwright, tmp_path / name, server.url))
+        phones.append(Phone(playwright, folder / name, url))
         return phones[-1]
 
     yield another
     for each in phones:
         each.close()
+
+
+@pytest.fixture
+def phone(playwright: Playwright, server: Server, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
+    """phone("doctor's") is a new browser."""
+    with phones_for(playwright, tmp_path, server.url) as another:
+        yield another

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from app import guard
-from tests.e2e.conftest import Phone, Server
+from tests.e2e.conftest import Phone, Server, phones_for
 from tests.e2e.gate import Gate
 
 META = """async () => {
@@ -68,15 +68,8 @@ def gate(server: Server) -> Iterator[Gate]:
 @pytest.fixture
 def through(gate: Gate, playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
     """through("name") is a phone whose every request passes the gate."""
-    phones: list[Phone] = []
-
-    def another(name: str) -> Phone:
-        phones.append(Phone(playwright, tmp_path / name, gate.url))
-        return phones[-1]
-
-    yield another
-    for each in phones:
-        each.close()
+    with phones_for(playwright, tmp_path, gate.url) as another:
+        yield another
 
 
 def sign_in(phone: Phone, account: dict[str, Any], pack: bool = True) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { aVisit } from './offline_setup.js';
 
 const outbox = await import('../../static/js/offline/outbox.js');
-const { openDB } = await import('../../static/js/offline/idb.js');
+const { openDB } = await import('../../static/vendor/idb.js');
 
 test('a newer release may change the store while an older page has it open, and finds everything', async () => {
   const record = await outbox.add(aVisit());

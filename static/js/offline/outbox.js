@@ -6,7 +6,7 @@
 import { deviceId, uuid7 } from '../ids.js';
 import { localIso } from '../when.js';
 import { post } from './channel.js';
-import { openDB } from './idb.js';
+import { opener } from './idb.js';
 
 export const DATABASE = 'nuanxun-outbox'; // never deleted, whatever happens to the pages
 const VERSION = 1;
@@ -15,34 +15,14 @@ const STRICT = { durability: 'strict' };
 const KEEP_DONE_MS = 30 * 86400000;
 const SENT_AT_LEAST_ONCE = '这条记录已经发出，不能在原处修改。';
 
-let store = null;
-
-/** The database, opened once. A newer version opening elsewhere makes us let go, so that it can migrate. */
-export function openStore() {
-  if (!store) {
-    store = openDB(DATABASE, VERSION, {
-      upgrade(db, oldVersion) {
-        if (oldVersion < 1) {
-          const ops = db.createObjectStore('ops', { keyPath: 'op_id' });
-          ops.createIndex('author_state', ['author_id', 'state']);
-          ops.createIndex('patient_id', 'patient_id');
-          db.createObjectStore('meta', { keyPath: 'k' });
-        }
-      },
-      blocking(_current, _blocked, event) {
-        store = null;
-        event.target.close();
-      },
-      terminated() {
-        store = null;
-      },
-    });
-    store.catch(() => {
-      store = null;
-    });
+export const openStore = opener(DATABASE, VERSION, (db, oldVersion) => {
+  if (oldVersion < 1) {
+    const ops = db.createObjectStore('ops', { keyPath: 'op_id' });
+    ops.createIndex('author_state', ['author_id', 'state']);
+    ops.createIndex('patient_id', 'patient_id');
+    db.createObjectStore('meta', { keyPath: 'k' });
   }
-  return store;
-}
+});
 
 /**
  * Run `work(ops, meta)` in one transaction that is on the disk when the promise resolves.

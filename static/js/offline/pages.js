@@ -1,7 +1,7 @@
 // The pages this phone keeps, and typed text not yet saved. Every read and write of a stored page passes
 // through seal() and open() below: the one seam for encryption.
 
-import { openDB } from './idb.js';
+import { opener } from './idb.js';
 
 export const DATABASE = 'nuanxun-pages';
 const VERSION = 1;
@@ -10,32 +10,13 @@ const STRICT = { durability: 'strict' };
 // One page per form: what comes after "?" is read by the page's own script.
 const ONE_PAGE = /^\/(visits\/new\/[^/]+|orders\/new)$/;
 
-let store = null;
-
-export function openStore() {
-  if (!store) {
-    store = openDB(DATABASE, VERSION, {
-      upgrade(db, oldVersion) {
-        if (oldVersion < 1) {
-          db.createObjectStore('pages', { keyPath: 'url' });
-          db.createObjectStore('meta', { keyPath: 'k' });
-          db.createObjectStore('drafts', { keyPath: 'key' });
-        }
-      },
-      blocking(_current, _blocked, event) {
-        store = null;
-        event.target.close();
-      },
-      terminated() {
-        store = null;
-      },
-    });
-    store.catch(() => {
-      store = null;
-    });
+export const openStore = opener(DATABASE, VERSION, (db, oldVersion) => {
+  if (oldVersion < 1) {
+    db.createObjectStore('pages', { keyPath: 'url' });
+    db.createObjectStore('meta', { keyPath: 'k' });
+    db.createObjectStore('drafts', { keyPath: 'key' });
   }
-  return store;
-}
+});
 
 function seal(record) {
   return record;
