@@ -1,8 +1,12 @@
 // Events only. What happens on each stands in the modules; this worker answers GET and nothing else.
 
 import { send } from '/static/js/offline/sender.js';
+import { wipe } from '/static/js/offline/wipe.js';
+import { startInWorker } from '/static/js/vault/relay.js';
 import { activate, install } from '/sw/shell.js';
 import { answer } from '/sw/strategies.js';
+
+startInWorker();
 
 self.addEventListener('install', (event) => event.waitUntil(install()));
 
@@ -16,8 +20,13 @@ self.addEventListener('fetch', (event) => {
 self.addEventListener('message', (event) => {
   if (event.data?.t === 'claim') event.waitUntil(self.clients.claim());
   // Only when a person asked for it, and never in the middle of a sync.
-  if (event.data?.t === 'update') event.waitUntil(navigator.locks.request('sync', () => self.skipWaiting()));
+  if (event.data?.t === 'update') event.waitUntil(between(() => self.skipWaiting()));
 });
+
+/** While nothing is being sent and nothing is being written. */
+function between(work) {
+  return navigator.locks.request('sync', () => navigator.locks.request('write', work));
+}
 
 self.addEventListener('sync', (event) => {
   if (event.tag === 'push') event.waitUntil(push());
@@ -25,6 +34,7 @@ self.addEventListener('sync', (event) => {
 
 async function push() {
   const { outcome } = await send({ reason: 'sync' });
+  if (outcome === 'revoked') await wipe();
   // A rejected promise makes the browser try again later by itself.
   if (outcome === 'unreachable' || outcome === 'busy') throw new Error(outcome);
 }

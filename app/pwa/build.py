@@ -15,7 +15,7 @@ SOURCES = (
     ("service_worker", (".js",)),
 )
 SHELL_FOLDERS = ("css", "js", "vendor", "icons", "rules")
-SHELL_PAGES = ("/offline", "/manifest.json")
+SHELL_PAGES = ("/offline", "/unlock", "/manifest.json")
 
 
 @cache

@@ -82,6 +82,15 @@ def offline() -> Response:
     return response
 
 
+@bp.get("/unlock")
+@public
+def unlock() -> Response:
+    """The lock of the phone's own store; the same for everybody, filled in by its script."""
+    response = make_response(render_template("pwa/unlock.html"))
+    response.headers["Cache-Control"] = ALWAYS_ASK
+    return response
+
+
 @bp.get("/outbox")
 def outbox() -> Response:
     return page("pwa/outbox.html", rev=rev(0), tab="outbox")

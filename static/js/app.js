@@ -3,20 +3,29 @@
 import { deviceId } from './ids.js';
 import * as fresh from './offline/fresh.js';
 import * as install from './offline/install.js';
+import * as kept from './offline/kept.js';
+import * as leaving from './offline/leaving.js';
 import * as mend from './offline/mend.js';
 import { net } from './offline/net.js';
 import * as opforms from './offline/opforms.js';
 import * as overlay from './offline/overlay.js';
-import * as pages from './offline/pages.js';
-import { pageName, userId } from './offline/person.js';
+import { pageName, userId, who } from './offline/person.js';
+import * as receipts from './offline/receipts.js';
+import * as signin from './offline/signin.js';
 import * as status from './offline/status.js';
 import * as triggers from './offline/triggers.js';
 import * as update from './offline/update.js';
 import * as ui from './ui.js';
+import { enter } from './vault/enter.js';
+import * as idle from './vault/idle.js';
+import * as relay from './vault/relay.js';
 import * as when from './when.js';
 
 // Each exports start(document); it is called again when a fresher page was swapped in.
 const SCRIPTS = {
+  unlock: () => import('./vault/unlock_page.js'),
+  offline: () => import('./offline/offline_page.js'),
+  handover: () => import('./offline/handover.js'),
   today: () => import('./plans/list.js'),
   patients: () => import('./plans/list.js'),
   patient: () => import('./chart/patient.js'),
@@ -27,24 +36,36 @@ const SCRIPTS = {
   order: () => import('./orders/tracking.js'),
   desk: () => import('./orders/desk.js'),
   outbox: () => import('./offline/outbox_page.js'),
+  me: () => import('./offline/me_page.js'),
 };
 
 async function start() {
+  relay.startInPage(); // first of all: the worker may be waiting for the key to answer with
   careMode();
   ui.start();
+  const worker = update.start();
+  const door = userId() ? await enter(who(), async () => Boolean(await worker)) : 'public';
+  if (door === 'leaving') return;
+  const store = door === 'open';
+  if (store) await settleIn();
   opforms.start();
-  signingOut();
+  leaving.start();
+  signin.start();
   fresh.start(dress);
   document.addEventListener('visibilitychange', () => when.refresh()); // a page left open over midnight
-  status.start();
-  await forgetOthers();
+  status.start({ store: store || door === 'public' });
   await dress();
   document.documentElement.dataset.ready = ''; // taps now do what the scripts say
-  const worker = await update.start();
-  triggers.start({ pages: Boolean(worker) });
+  triggers.start({ pages: store && Boolean(await worker) });
   // What the worker fetched while this page was loading was announced before anybody listened.
   await fresh.offer({ unlessSameRev: true }).catch(() => {});
   if (userId()) install.start();
+}
+
+async function settleIn() {
+  idle.start(userId());
+  kept.follow(userId());
+  await receipts.knowDevice(userId()).catch(() => {});
 }
 
 /** Everything that belongs to the page before us, not to the frame around it. */
@@ -52,12 +73,11 @@ async function dress() {
   when.refresh();
   ui.dress();
   signIn();
-  storage();
   status.paint();
   const load = SCRIPTS[pageName()];
   if (load) {
     try {
-      (await load()).start?.(document);
+      await (await load()).start?.(document);
     } catch (error) {
       console.error(`page ${pageName()}`, error);
     }
@@ -67,32 +87,11 @@ async function dress() {
   await mend.start();
 }
 
-/** Pages of whoever used this phone before are not the reader's to see. The outbox is left alone. */
-async function forgetOthers() {
-  try {
-    const meta = await pages.meta();
-    if (meta && userId() && meta.user !== userId()) await pages.clear();
-  } catch {
-    // no store, so nothing is kept
-  }
-}
-
 function signIn() {
   for (const field of document.querySelectorAll('[data-device-id]')) {
     field.value = deviceId();
     net.outcome = 'unknown'; // what is said about the session ends here
   }
-}
-
-/** Signing out takes the pages off the phone; unsent records stay, for their author. */
-function signingOut() {
-  document.addEventListener('submit', async (event) => {
-    const form = event.target;
-    if (!form.matches?.('[data-sign-out], [action="/sign-out"]')) return;
-    event.preventDefault();
-    await pages.clear().catch(() => {});
-    HTMLFormElement.prototype.submit.call(form);
-  });
 }
 
 /** Large letters at once and without a network; the form tells the server when it can. */
@@ -111,19 +110,6 @@ function careMode() {
   } catch {
     // without storage the server's own setting holds
   }
-}
-
-async function storage() {
-  const words = document.querySelector('[data-storage]');
-  if (!words || !navigator.storage?.estimate) return;
-  const { usage = 0 } = await navigator.storage.estimate();
-  const lasting = (await navigator.storage.persisted?.())
-    ? '系统不会自动清理'
-    : '系统空间不够时可能被清理，请常连网更新';
-  const meta = await pages.meta().catch(() => undefined);
-  const count = meta ? Object.keys(meta.revs).length : 0;
-  words.textContent = `已下载 ${count} 页，共用 ${(usage / 1048576).toFixed(1)} MB。${lasting}。`;
-  words.closest('section').hidden = false;
 }
 
 start();

@@ -122,6 +122,32 @@ def until(page: Page, script: str, argument: Any = None, seconds: float = 20) ->
         page.wait_for_timeout(50)
 
 
+PIN = "246813"
+
+
+def set_pin(page: Page) -> None:
+    """The first sign-in on a phone asks for a new PIN, twice."""
+    page.wait_for_url("**/unlock*")
+    press(page, PIN)
+    expect(page.locator('[data-lock="ask"]')).to_contain_text("再输一次")
+    press(page, PIN)
+    page.wait_for_url(lambda url: "/unlock" not in url)
+    expect(page.locator("html[data-ready]")).to_be_attached()
+
+
+def unlock(page: Page) -> None:
+    """The unlock page stands under whatever address was asked for, and gives way to it."""
+    press(page, PIN)
+    expect(page.locator('[data-page="unlock"]')).to_have_count(0)
+    expect(page.locator("html[data-ready]")).to_be_attached()
+
+
+def press(page: Page, digits: str) -> None:
+    expect(page.locator('[data-page="unlock"]')).to_be_visible()
+    for digit in digits:
+        page.locator(f'[data-digit="{digit}"]').click()
+
+
 class Phone:
     """A browser with its profile on disk, so that it can be closed and opened again."""
 
@@ -160,7 +186,13 @@ class Phone:
         self.page.fill("#password", account["password"])
         self.page.click("button[type=submit]")
         self.page.wait_for_url(lambda url: "/sign-in" not in url)
+        set_pin(self.page)
         self.wait_for_pack()
+
+    def unlock(self, path: str = "/") -> None:
+        """After the browser was started anew: the page that was asked for comes once the PIN was given."""
+        self.page.goto(path)
+        unlock(self.page)
 
     def wait_for_pack(self) -> None:
         until(self.page, "() => Boolean(navigator.serviceWorker && navigator.serviceWorker.controller)")

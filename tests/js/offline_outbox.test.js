@@ -4,6 +4,7 @@ import { beforeEach, test } from 'node:test';
 import { aVisit } from './offline_setup.js';
 
 const outbox = await import('../../static/js/offline/outbox.js');
+const vault = await import('../../static/js/vault/vault.js');
 const { uuid7 } = await import('../../static/js/ids.js');
 
 beforeEach(async () => {
@@ -50,19 +51,97 @@ test('undo takes back only what never left the phone', async () => {
   assert.equal(await outbox.undo(other.op_id), false, 'the server may have it');
 });
 
-test('a refused record is mended under its own name', async () => {
-  const record = await refused({ status: 'rejected', code: 'invalid' });
-  const mended = await outbox.add(aVisit({ op_id: record.op_id, payload: { better: true } }));
-  assert.equal(mended.op_id, record.op_id);
-  assert.equal(mended.state, 'saved');
-  assert.equal((await outbox.all('ann')).length, 1);
+test('a refused record is mended by a new operation that names the old one, which stays until then', async () => {
+  for (const answer of [
+    { status: 'rejected', code: 'invalid' },
+    { status: 'conflict', code: 'stale_revision', current: { revision: 2 } },
+  ]) {
+    const record = await refused(answer);
+    const mended = await outbox.add(aVisit({ replaces: record.op_id, payload: { better: true } }));
+    assert.notEqual(mended.op_id, record.op_id);
+    assert.equal(mended.replaces, record.op_id);
+    assert.equal((await outbox.get(record.op_id)).state, 'mended');
+    assert.deepEqual(await outbox.needsCare('ann'), []);
+    const sent = await outbox.claim([mended.op_id]);
+    const { settle } = outbox;
+    await settle(sent, [{ op_id: mended.op_id, status: 'applied', entity_id: 'e', revision: 1 }]);
+    assert.equal(await outbox.get(record.op_id), undefined);
+  }
 });
 
-test('an overtaken record becomes a new operation', async () => {
-  const record = await refused({ status: 'conflict', code: 'stale_revision', current: { revision: 2 } });
-  const fresh = await outbox.add(aVisit({ op_id: record.op_id, base_revision: 2 }));
-  assert.notEqual(fresh.op_id, record.op_id);
-  assert.equal((await outbox.all('ann')).length, 1);
+test('taking back the mended one brings the refused one back', async () => {
+  const record = await refused({ status: 'rejected', code: 'invalid' });
+  const mended = await outbox.add(aVisit({ replaces: record.op_id }));
+  assert.equal(await outbox.undo(mended.op_id), true);
+  assert.equal((await outbox.get(record.op_id)).state, 'rejected');
+});
+
+test('nobody mends what waits to be sent, or what was mended already', async () => {
+  const waiting = await outbox.add(aVisit());
+  await assert.rejects(outbox.add(aVisit({ replaces: waiting.op_id })));
+  const no = await refused({ status: 'rejected', code: 'invalid' });
+  await outbox.add(aVisit({ replaces: no.op_id }));
+  await assert.rejects(outbox.add(aVisit({ replaces: no.op_id })));
+});
+
+test('a visit of a person registered offline follows the mended registration', async () => {
+  const person = await outbox.add({ kind: 'patient.create', payload: { name: '宁如意' } });
+  const visit = await outbox.add(aVisit({ payload: { patient_id: person.op_id }, patient_id: person.op_id }));
+  const sent = await outbox.claim([person.op_id]);
+  await outbox.settle(sent, [{ op_id: person.op_id, status: 'rejected', code: 'invalid' }]);
+  const mended = await outbox.add({
+    kind: 'patient.create',
+    payload: { name: '宁如意' },
+    replaces: person.op_id,
+  });
+  const found = await outbox.get(visit.op_id);
+  assert.equal(found.payload.patient_id, mended.op_id);
+  assert.equal(found.patient_id, mended.op_id);
+  const order = (await outbox.all('ann')).filter((op) => op.state === 'saved').map((op) => op.op_id);
+  assert.deepEqual(order, [mended.op_id, visit.op_id]);
+});
+
+test('nothing a person wrote lies readable on the disk', async () => {
+  const record = await outbox.add(aVisit({ payload: { note: '家住河东村' } }));
+  const sent = await outbox.claim([record.op_id]);
+  await outbox.settle(sent, [
+    { op_id: record.op_id, status: 'rejected', code: 'invalid', detail: '宁如意的血压' },
+  ]);
+  const row = await (await outbox.openStore()).get('ops', record.op_id);
+  const text = JSON.stringify(row, (_k, v) => (v instanceof Uint8Array ? new TextDecoder().decode(v) : v));
+  for (const word of ['河东村', '宁如意', '高血压']) assert.ok(!text.includes(word), word);
+  assert.equal((await outbox.get(record.op_id)).result.detail, '宁如意的血压');
+});
+
+test('under another key a record is known by its kind only', async () => {
+  const record = await outbox.add(aVisit());
+  const key = vault.holding();
+  vault.drop();
+  assert.equal((await outbox.get(record.op_id)).unreadable, true);
+  assert.deepEqual(await outbox.pending('ann'), []);
+  assert.equal((await outbox.waiting('ann')).length, 1);
+  assert.equal((await outbox.counts('ann')).waiting, 1);
+  await assert.rejects(outbox.add(aVisit()), { name: 'LockedError' });
+  vault.adopt(key);
+  assert.equal((await outbox.get(record.op_id)).patient_name, '宁如意');
+});
+
+test('what the first release kept open is closed at the first opening', async () => {
+  const db = await outbox.openStore();
+  const old = {
+    ...{ op_id: '0197-old', author_id: 'ann', device_id: 'd', kind: 'visit.create', n: 1, state: 'saved' },
+    ...{ version: 1, tries: 0, saved_at: 1, schema: 1, label: '高血压随访', patient_name: '宁如意' },
+    ...{ recorded_at: '2026-06-01T09:12:00+08:00', payload: { patient_id: 'p1' }, patient_id: 'p1' },
+  };
+  await db.put('ops', old);
+  assert.equal((await outbox.get('0197-old')).patient_name, '宁如意');
+  await outbox.protect('ann');
+  const row = await db.get('ops', '0197-old');
+  assert.ok(!('payload' in row) && !('patient_name' in row) && row.body);
+  const now = await outbox.get('0197-old');
+  for (const [name, value] of Object.entries(old)) {
+    if (name !== 'schema') assert.deepEqual(now[name], value, name);
+  }
 });
 
 test('only what was refused or overtaken can be discarded', async () => {
@@ -94,8 +173,8 @@ test('each author sees only their own, the sign-in page only a number', async ()
 });
 
 test('every write of the phone asks for strict durability', () => {
-  const folder = new URL('../../static/js/offline/', import.meta.url);
-  for (const name of readdirSync(folder)) {
+  const folders = ['offline', 'vault'].map((name) => new URL(`../../static/js/${name}/`, import.meta.url));
+  for (const [folder, name] of folders.flatMap((f) => readdirSync(f).map((n) => [f, n]))) {
     const source = readFileSync(new URL(name, folder), 'utf8');
     const writes = source.match(/'readwrite'[^)]*\)/g) || [];
     for (const write of writes) assert.match(write, /STRICT\)/, name);

@@ -229,7 +229,9 @@ test('a record under way can be neither changed in place nor undone', async () =
   let undone;
   server.fault = async (_ops, when) => {
     if (when !== 'before') return null;
-    refused = await outbox.add(aVisit({ op_id: record.op_id, payload: { changed: true } })).catch((e) => e);
+    refused = await outbox
+      .add(aVisit({ replaces: record.op_id, payload: { changed: true } }))
+      .catch((e) => e);
     undone = await outbox.undo(record.op_id);
     return null;
   };

@@ -1,6 +1,9 @@
 // A browser's storage, a server to push to, and nothing else.
 
 import 'fake-indexeddb/auto';
+import { openFor } from './vault_setup.js';
+
+await openFor('ann');
 
 globalThis.document = { body: { dataset: { user: 'ann' } }, querySelectorAll: () => [] };
 

@@ -1,13 +1,18 @@
 // Does the phone hold exactly what the server thinks it holds?
 
+/** Hex SHA-256 of a text. */
+export async function sha256(text) {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(hash), (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
 /**
  * Hex SHA-256 over `url TAB rev LF` of all pages, sorted by address.
  * @param {Record<string, string>} revs address -> revision
  */
-export async function digest(revs) {
+export function digest(revs) {
   const lines = Object.keys(revs)
     .sort()
     .map((url) => `${url}\t${revs[url]}\n`);
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(lines.join('')));
-  return Array.from(new Uint8Array(hash), (b) => b.toString(16).padStart(2, '0')).join('');
+  return sha256(lines.join(''));
 }

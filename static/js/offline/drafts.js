@@ -1,5 +1,6 @@
 // What is typed and not yet saved. A killed browser costs at most two seconds of it.
 
+import { beforeLock } from '../vault/idle.js';
 import * as pages from './pages.js';
 import { userId } from './person.js';
 
@@ -58,6 +59,7 @@ export async function watch(form, name, { collect = snapshot, apply = restore } 
   form.addEventListener('focusout', flush);
   document.addEventListener('visibilitychange', leave);
   window.addEventListener('pagehide', flush);
+  const unlocked = beforeLock(flush);
 
   return {
     restored: Boolean(kept),
@@ -65,6 +67,7 @@ export async function watch(form, name, { collect = snapshot, apply = restore } 
     async stop() {
       stopped = true;
       clearInterval(timer);
+      unlocked();
       document.removeEventListener('visibilitychange', leave);
       window.removeEventListener('pagehide', flush);
       await clear(name);

@@ -30,7 +30,7 @@ async function submit(form, submitter) {
       label: submitter?.dataset.label || label,
       patient_id: payload.patient_id || patientId,
       patient_name: patient,
-      op_id: opId,
+      replaces: opId,
       hold_ms: hold ? Number(hold) * 1000 : 0,
     });
     fresh.settled();

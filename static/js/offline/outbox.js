@@ -1,25 +1,27 @@
 // What was recorded on this phone, kept until the server confirms it. Knows storage; knows no screen.
 //
-// States: saved -> sending -> done | conflict | rejected. `sending` found by a new sender means that an
-// answer was lost: nobody knows whether the server has it, so it is sent again under the same op_id.
+// States: saved -> sending -> done | conflict | rejected, and mended: refused, and a better one goes in its
+// place. `sending` found by a new sender means that an answer was lost: nobody knows whether the server has
+// it, so it is sent again under the same op_id.
 
 import { deviceId, uuid7 } from '../ids.js';
-import { localIso } from '../when.js';
+import { isoDay, localIso } from '../when.js';
 import { post } from './channel.js';
 import { opener } from './idb.js';
+import * as rows from './rows.js';
+import { sealable, sealTo } from './seal.js';
 
 export const DATABASE = 'nuanxun-outbox'; // never deleted, whatever happens to the pages
-const VERSION = 1;
-const SCHEMA = 1;
+const VERSION = 2; // 2 has no new store: it shuts out code that does not know how rows are closed
 const STRICT = { durability: 'strict' };
 const KEEP_DONE_MS = 30 * 86400000;
-const SENT_AT_LEAST_ONCE = '这条记录已经发出，不能在原处修改。';
+const NEEDS_CARE = ['conflict', 'rejected'];
 
 export const openStore = opener(DATABASE, VERSION, (db, oldVersion) => {
   if (oldVersion < 1) {
     const ops = db.createObjectStore('ops', { keyPath: 'op_id' });
     ops.createIndex('author_state', ['author_id', 'state']);
-    ops.createIndex('patient_id', 'patient_id');
+    ops.createIndex('patient_id', 'patient_id'); // of rows of schema 1
     db.createObjectStore('meta', { keyPath: 'k' });
   }
 });
@@ -47,6 +49,12 @@ async function write(work) {
   return answer;
 }
 
+/** A new worker takes over only between writes (see sw.js). */
+async function whileWriting(work) {
+  const { locks } = globalThis.navigator || {};
+  return locks ? locks.request('write', { mode: 'shared' }, work) : work();
+}
+
 /** This phone's own order of recording: the clock may jump, this does not. */
 async function nextNumber(meta) {
   const row = (await meta.get('counter')) || { k: 'counter', n: 0 };
@@ -61,16 +69,17 @@ function author(given) {
   return id;
 }
 
-function neverSent(record) {
-  return record.state === 'saved' && record.tries === 0;
+function neverSent(row) {
+  return row.state === 'saved' && row.tries === 0;
 }
 
 /**
  * Keep one operation. Resolves only once it is safely on the disk.
  *
- * An `op_id` that waits here refused (or was never sent) is replaced in place: 改好，再上传. Where the server
- * knows the old content under that id, the operation gets a fresh one and the old record goes.
- * @returns {Promise<object>} the record as stored
+ * `replaces` names a refused record that this one mends: the new one has a name of its own and says whom it
+ * replaces; the old one stays, out of the way, until the new one has arrived. Others that wait here and speak
+ * of the record the old one would have made (a visit of a patient registered offline) speak of the new one.
+ * @returns {Promise<object>} the record
  */
 export async function add({
   kind,
@@ -79,59 +88,78 @@ export async function add({
   label,
   patient_id,
   patient_name,
-  op_id,
+  replaces,
   author_id,
   hold_ms = 0,
 }) {
   const now = new Date();
+  const old = replaces ? await get(replaces) : undefined;
   const record = {
-    op_id: op_id || uuid7(now.getTime()),
+    op_id: uuid7(now.getTime()),
     author_id: author(author_id),
     device_id: deviceId(),
     kind,
     recorded_at: localIso(now),
     payload: JSON.parse(JSON.stringify(payload)), // what is sent, frozen now
-    schema: SCHEMA,
+    schema: rows.SCHEMA,
     state: 'saved',
     version: 1,
     tries: 0,
     label: label || '',
     saved_at: now.getTime(),
+    saved_on: isoDay(now),
     hold_until: hold_ms > 0 ? now.getTime() + hold_ms : 0,
   };
   if (base_revision !== undefined && base_revision !== null) record.base_revision = base_revision;
   if (patient_id) record.patient_id = patient_id;
   if (patient_name) record.patient_name = patient_name;
-  await write(async (ops, meta) => {
-    record.n = await nextNumber(meta);
-    const old = op_id && (await ops.get(op_id));
-    if (old) {
-      if (old.author_id !== record.author_id) throw new Error('这条记录是别人写的。');
-      if (!neverSent(old) && old.state !== 'rejected' && old.state !== 'conflict') {
-        throw new Error(SENT_AT_LEAST_ONCE);
+  if (old) {
+    if (old.author_id !== record.author_id) throw new Error('这条记录是别人写的。');
+    if (!NEEDS_CARE.includes(old.state)) throw new Error('这条记录已经发出，不能在原处修改。');
+    record.replaces = old.op_id;
+  }
+  await readSealKey();
+  const row = await rows.closed(record);
+  const followers = old ? await followersOf(old, record) : [];
+  await whileWriting(() =>
+    write(async (ops, meta) => {
+      row.n = await nextNumber(meta);
+      if (old) {
+        const standing = await ops.get(old.op_id);
+        if (!NEEDS_CARE.includes(standing?.state)) throw new Error('这条记录已经在别处改好了。');
+        // It keeps its place in the order, before whatever builds on it.
+        row.n = standing.n;
+        await ops.put({ ...standing, state: 'mended', was: standing.state, replaced_by: row.op_id });
       }
-      if (old.state === 'conflict' || old.result?.code === 'op_id_reused') {
-        await ops.delete(old.op_id);
-        record.op_id = uuid7(now.getTime());
-      } else {
-        Object.assign(record, { n: old.n, version: (old.version || 1) + 1, tries: old.tries });
-      }
-    }
-    await ops.put(record);
-  });
+      for (const follower of followers) await ops.put(follower);
+      await ops.put(row);
+    }),
+  );
+  record.n = row.n;
   post({ t: 'outbox', change: 'added', op_id: record.op_id });
   return record;
 }
 
-export async function get(op_id) {
-  return (await openStore()).get('ops', op_id);
+const REFERENCES = ['patient_id', 'visit_id', 'order_id'];
+
+/** Waiting operations that name the record `old` would have made, rewritten to name the one of `fresh`. */
+async function followersOf(old, fresh) {
+  if (!old.kind.endsWith('.create')) return [];
+  const found = [];
+  for (const record of await all(old.author_id)) {
+    if (record.unreadable || !['saved', ...NEEDS_CARE].includes(record.state)) continue;
+    const names = REFERENCES.filter((name) => record.payload[name] === old.op_id);
+    if (!names.length || record.op_id === old.op_id) continue;
+    for (const name of names) record.payload[name] = fresh.op_id;
+    if (record.patient_id === old.op_id) record.patient_id = fresh.op_id;
+    found.push(await rows.closed({ ...record, version: (record.version || 1) + 1 }));
+  }
+  return found;
 }
 
-/** Every record of this author, in the order it was made. */
-export async function all(author_id) {
-  const range = IDBKeyRange.bound([author_id], [author_id, '\uffff']);
-  const found = await (await openStore()).getAllFromIndex('ops', 'author_state', range);
-  return found.sort((a, b) => a.n - b.n);
+export async function get(op_id) {
+  const row = await (await openStore()).get('ops', op_id);
+  return row && rows.opened(row);
 }
 
 async function inState(author_id, ...states) {
@@ -142,19 +170,36 @@ async function inState(author_id, ...states) {
   return lists.flat().sort((a, b) => a.n - b.n);
 }
 
-/** What the server has not confirmed and nobody needs to look at: saved or under way. */
-export function pending(author_id) {
-  return inState(author_id, 'saved', 'sending');
+async function openedIn(author_id, ...states) {
+  return Promise.all((await inState(author_id, ...states)).map(rows.opened));
+}
+
+/** Every record of this author, in the order it was made. */
+export async function all(author_id) {
+  const range = IDBKeyRange.bound([author_id], [author_id, '\uffff']);
+  const found = await (await openStore()).getAllFromIndex('ops', 'author_state', range);
+  return Promise.all(found.sort((a, b) => a.n - b.n).map(rows.opened));
+}
+
+/** What the server has not confirmed and nobody needs to look at: saved or under way. Readable ones only. */
+export async function pending(author_id) {
+  return (await openedIn(author_id, 'saved', 'sending')).filter((record) => !record.unreadable);
+}
+
+/** The same, with those that this phone cannot read any more. */
+export function waiting(author_id) {
+  return openedIn(author_id, 'saved', 'sending');
 }
 
 /** What waits for a person: refused or overtaken. */
 export function needsCare(author_id) {
-  return inState(author_id, 'conflict', 'rejected');
+  return openedIn(author_id, ...NEEDS_CARE);
 }
 
 /** Confirmed at or after `since` (milliseconds). */
 export async function doneSince(author_id, since) {
-  return (await inState(author_id, 'done')).filter((record) => record.done_at >= since);
+  const found = (await inState(author_id, 'done')).filter((row) => row.done_at >= since);
+  return Promise.all(found.map(rows.opened));
 }
 
 /** @returns {Promise<{waiting: number, sending: number, needs: number}>} waiting includes sending */
@@ -167,18 +212,27 @@ export async function counts(author_id) {
   return { waiting: saved + sending, sending, needs: conflict + rejected };
 }
 
-/** Unsent records of everybody on this phone: a number only, for the sign-in page. */
-export async function unsentOnPhone() {
+/** Records not confirmed, of everybody on this phone but `but`: a number only. */
+export async function unsentOnPhone(but) {
   const found = await (await openStore()).getAll('ops');
-  return found.filter((record) => record.state !== 'done').length;
+  return found.filter((row) => !['done', 'mended'].includes(row.state) && row.author_id !== but).length;
+}
+
+/** Ids of what the server confirmed of this device's operations that were recorded on or after a day. */
+export async function confirmedSince(author_id, device_id, since) {
+  const found = await inState(author_id, 'done');
+  const counted = found.filter((row) => row.device_id === device_id && row.saved_on >= since);
+  // What was sent again and is still not listed was taken under another name (see replaces).
+  return counted.filter((row) => !(row.healed > 1)).map((row) => row.op_id);
 }
 
 /** Take back a record that has never left the phone. @returns {Promise<boolean>} false: it has left */
 export async function undo(op_id) {
   const removed = await write(async (ops) => {
-    const record = await ops.get(op_id);
-    if (!record || !neverSent(record)) return false;
+    const row = await ops.get(op_id);
+    if (!row || !neverSent(row)) return false;
     await ops.delete(op_id);
+    await bringBack(ops, row);
     return true;
   });
   post({ t: 'outbox', change: 'undone', op_id });
@@ -188,42 +242,62 @@ export async function undo(op_id) {
 /** Drop a refused or overtaken record, after the person said so. */
 export async function discard(op_id) {
   const removed = await write(async (ops) => {
-    const record = await ops.get(op_id);
-    if (!record || !(record.state === 'conflict' || record.state === 'rejected')) return false;
+    const row = await ops.get(op_id);
+    if (!row || !NEEDS_CARE.includes(row.state)) return false;
     await ops.delete(op_id);
+    for (const old of await mendedBy(ops, row)) await ops.delete(old.op_id);
     return true;
   });
   post({ t: 'outbox', change: 'discarded', op_id });
   return removed;
 }
 
+async function mendedBy(ops, row) {
+  const mended = await ops.index('author_state').getAll([row.author_id, 'mended']);
+  return mended.filter((old) => old.replaced_by === row.op_id);
+}
+
+/** What `row` was to replace needs a person again. */
+async function bringBack(ops, row) {
+  for (const old of await mendedBy(ops, row)) {
+    await ops.put({ ...old, state: old.was, was: undefined, replaced_by: undefined });
+  }
+}
+
 // ---- for the sender ----
+
+/** What may be sent of this author: rows with their records, in order. */
+export async function toSend(author_id) {
+  const found = await inState(author_id, 'saved', 'sending');
+  return Promise.all(found.map(async (row) => ({ row, record: await rows.opened(row) })));
+}
 
 /** Mark these as under way and return them as they stand on the disk now. Undone ones are left out. */
 export async function claim(op_ids) {
-  const claimed = await write(async (ops) => {
-    const taken = [];
+  const taken = await write(async (ops) => {
+    const found = [];
     for (const op_id of op_ids) {
-      const record = await ops.get(op_id);
-      if (!record || !(record.state === 'saved' || record.state === 'sending')) continue;
-      record.state = 'sending';
-      record.tries += 1;
-      await ops.put(record);
-      taken.push(record);
+      const row = await ops.get(op_id);
+      if (!row || !(row.state === 'saved' || row.state === 'sending')) continue;
+      row.state = 'sending';
+      row.tries += 1;
+      await ops.put(row);
+      found.push(row);
     }
-    return taken;
+    return found;
   });
   post({ t: 'outbox', change: 'sending' });
-  return claimed;
+  return Promise.all(taken.map(async (row) => ({ ...(await rows.opened(row)), sealed: row.sealed })));
 }
 
 const STATE_AFTER = { applied: 'done', duplicate: 'done', conflict: 'conflict', rejected: 'rejected' };
-// The server takes these later, or from somebody else's session: no person has to mend anything.
-const SEND_AGAIN = new Set(['missing_dependency', 'author_mismatch']);
+// The server takes these later, from somebody else's session, or under a newer key: nobody has to mend anything.
+const SEND_AGAIN = new Set(['missing_dependency', 'author_mismatch', 'cannot_open']);
 
 /**
  * Write down what the server answered. `sent` and `results` are paired by op_id; an operation without its
- * own answer, or changed since it was sent, stays waiting.
+ * own answer, or changed since it was sent, stays waiting. So does a refusal whose words cannot be kept
+ * because the phone is locked: it is asked for again once somebody can read it.
  * @returns {Promise<{done: object[], needs: number, again: number}>}
  */
 export async function settle(sent, results, now = Date.now()) {
@@ -231,29 +305,20 @@ export async function settle(sent, results, now = Date.now()) {
   for (const result of results) {
     if (result && typeof result.op_id === 'string') answers.set(result.op_id, result);
   }
+  const judged = await Promise.all(sent.map((record) => judgement(record, answers.get(record.op_id), now)));
   const outcome = await write(async (ops) => {
     const found = { done: [], needs: 0, again: 0 };
-    for (const copy of sent) {
-      const record = await ops.get(copy.op_id);
-      if (!record || record.state === 'done') continue;
-      const result = answers.get(copy.op_id);
-      const known = result && STATE_AFTER[result.status];
-      if (record.version !== copy.version || !known || SEND_AGAIN.has(result.code)) {
-        record.state = 'saved';
-        if (result?.code) record.last_error = { code: result.code, detail: result.detail };
-        found.again += 1;
-      } else {
-        record.state = known;
-        record.result = result;
-        delete record.last_error;
-        if (known === 'done') {
-          record.done_at = now;
-          found.done.push(record);
-        } else {
-          found.needs += 1;
-        }
+    for (const { record, changes } of judged) {
+      const row = await ops.get(record.op_id);
+      if (!row || row.state === 'done') continue;
+      const stale = row.version !== record.version;
+      await ops.put(stale ? { ...row, state: 'saved' } : { ...row, ...changes });
+      if (stale || changes.state === 'saved') found.again += 1;
+      else if (changes.state !== 'done') found.needs += 1;
+      else {
+        found.done.push({ ...record, ...changes });
+        for (const old of await mendedBy(ops, row)) await ops.delete(old.op_id);
       }
-      await ops.put(record);
     }
     return found;
   });
@@ -261,27 +326,46 @@ export async function settle(sent, results, now = Date.now()) {
   return outcome;
 }
 
+async function judgement(record, result, now) {
+  const known = result && STATE_AFTER[result.status];
+  if (!known || SEND_AGAIN.has(result.code)) {
+    return { record, changes: { state: 'saved', why: result?.code, reseal: result?.code === 'cannot_open' } };
+  }
+  if (known === 'done') {
+    const { status, entity_id, revision } = result;
+    return { record, changes: { state: 'done', done_at: now, receipt: { status, entity_id, revision } } };
+  }
+  // A copy that this phone could not read comes back from the server with its content.
+  const { op, ...words } = result;
+  const readable = record.unreadable && op ? { ...record, ...op, unreadable: undefined } : record;
+  try {
+    const row = await rows.closed({ ...readable, result: words });
+    if (readable.unreadable) throw new Error('unreadable');
+    const { body, sealed, answer } = row;
+    return { record, changes: { state: known, body, sealed, answer, why: undefined } };
+  } catch {
+    return { record, changes: { state: 'saved', refused: result.code } };
+  }
+}
+
 /** Nothing is known about these: back to waiting, with the reason. */
-export async function release(sent, error) {
+export async function release(sent, why) {
   await write(async (ops) => {
-    for (const copy of sent) {
-      const record = await ops.get(copy.op_id);
-      if (!record || record.state !== 'sending') continue;
-      record.state = 'saved';
-      record.last_error = error;
-      await ops.put(record);
+    for (const { op_id } of sent) {
+      const row = await ops.get(op_id);
+      if (row?.state === 'sending') await ops.put({ ...row, state: 'saved', why });
     }
   });
   post({ t: 'outbox', change: 'released' });
 }
 
-/** The server was restored from a backup: what it confirmed may be gone, so send the kept copies again. */
-export async function requeueDone(author_id) {
-  const found = await inState(author_id, 'done');
+/** Confirmed ones that the server turned out not to hold: sent again. Without `op_ids` all of them. */
+export async function requeueDone(author_id, op_ids) {
+  const wanted = op_ids && new Set(op_ids);
+  const found = (await inState(author_id, 'done')).filter((row) => !wanted || wanted.has(row.op_id));
   await write(async (ops) => {
-    for (const record of found) {
-      await ops.put({ ...record, state: 'saved' });
-    }
+    for (const row of found)
+      await ops.put({ ...row, state: 'saved', healed: (row.healed || 0) + (wanted ? 1 : 0) });
   });
   post({ t: 'outbox', change: 'requeued' });
   return found.length;
@@ -289,11 +373,59 @@ export async function requeueDone(author_id) {
 
 /** Receipts older than 30 days go; nothing else ever does by itself. */
 export async function dropOldReceipts(author_id, now = Date.now()) {
-  const old = (await inState(author_id, 'done')).filter((r) => r.done_at < now - KEEP_DONE_MS);
+  const old = (await inState(author_id, 'done')).filter((row) => row.done_at < now - KEEP_DONE_MS);
   if (!old.length) return;
   await write(async (ops) => {
-    for (const record of old) await ops.delete(record.op_id);
+    for (const row of old) await ops.delete(row.op_id);
   });
+}
+
+// ---- closing what lies open ----
+
+/**
+ * Close and seal what is not: rows of the first release, rows saved before the server's key was known, and
+ * those it could not open. Called when a store is opened, and when a new key comes.
+ */
+export async function protect(author_id) {
+  await readSealKey();
+  const states = ['saved', 'sending', 'mended', 'done', ...NEEDS_CARE];
+  for (const row of await inState(author_id, ...states)) {
+    const open = !row.body;
+    const unsealed = sealable() && row.state !== 'done' && (!row.sealed || row.reseal);
+    if (!open && !unsealed) continue;
+    const record = await rows.opened(row);
+    if (record.unreadable) continue;
+    const fresh = await rows.closed({
+      ...record,
+      reseal: undefined,
+      saved_on: record.recorded_at.slice(0, 10),
+    });
+    if (open && row.result) {
+      const { status, entity_id, revision } = row.result;
+      if (row.state === 'done') fresh.receipt = { status, entity_id, revision };
+    }
+    await write(async (ops) => {
+      const now = await ops.get(row.op_id);
+      if (now && now.version === row.version) await ops.put({ ...fresh, state: now.state, tries: now.tries });
+    });
+  }
+}
+
+async function readSealKey() {
+  if (!sealable()) sealTo(await getMeta('seal'));
+}
+
+/** The server's newest public key, as it comes with the pack and with every greeting. */
+export async function learnSealKey(key) {
+  if (!key?.key_id || (await getMeta('seal'))?.key_id === key.key_id) return;
+  await setMeta('seal', key);
+  sealTo(key);
+}
+
+/** The sealed operations that the server has not confirmed, for a file: readable by nobody but the server. */
+export async function sealedUnsent(author_id) {
+  const found = await inState(author_id, 'saved', 'sending', ...NEEDS_CARE);
+  return found.filter((row) => row.sealed);
 }
 
 export async function getMeta(k) {

@@ -41,6 +41,14 @@ const STATES = {
   rejected: '不予受理',
   cancelled: '已取消',
 };
+const KINDS = {
+  'visit.create': '随访',
+  'visit.correct': '随访更正',
+  'order.create': '服务订单',
+  'order.transition': '订单办理',
+  'patient.create': '新建档案',
+  'patient.update': '修改档案',
+};
 const WAITS_FOR = {
   missing_dependency: '等另一条先上传',
   author_mismatch: '等本人登录后上传',
@@ -97,7 +105,7 @@ async function read() {
   const midnight = new Date(`${isoDay()}T00:00:00`).getTime();
   const [needs, waiting, done] = await Promise.all([
     outbox.needsCare(user),
-    outbox.pending(user),
+    outbox.waiting(user),
     outbox.doneSince(user, midnight),
   ]);
   return { needs, waiting, done };
@@ -125,9 +133,9 @@ function time(record) {
 function waitingRow(record) {
   const row = clone('waiting-row');
   part(row, 'name').textContent = record.patient_name || '';
-  part(row, 'label').textContent = record.label;
+  part(row, 'label').textContent = record.label || KINDS[record.kind] || '记录';
   part(row, 'time').textContent = record.state === 'sending' ? '正在上传' : time(record);
-  const why = WAITS_FOR[record.last_error?.code];
+  const why = record.unreadable ? '内容已加密，有信号时上传' : WAITS_FOR[record.why];
   part(row, 'why').textContent = why || '';
   part(row, 'why').hidden = !why;
   if (record.patient_id && record.kind !== 'patient.create') row.href = `/patients/${record.patient_id}`;

@@ -1,9 +1,11 @@
 // The visit pack: the pages this person needs without a network, fetched as one stream.
 
+import * as vault from '../vault/vault.js';
 import { post } from './channel.js';
 import { digest } from './digest.js';
 import { alone } from './lock.js';
 import { json, outcomeOf, report } from './net.js';
+import * as outbox from './outbox.js';
 import * as pages from './pages.js';
 
 const STALL_MS = 30000; // nothing at all for so long: the line is dead
@@ -132,6 +134,8 @@ async function keep({ head, end, list, gone }, known, started_at) {
   for (const { url, rev } of list) revs[url] = rev;
   if (Object.keys(revs).length !== end.count || (await digest(revs)) !== end.digest)
     return { outcome: 'differs' };
+  await outbox.learnSealKey(head.seal);
+  await vault.contact(head.user, head.policy).catch(() => {});
   const about = {
     user: head.user,
     cursor: end.cursor,

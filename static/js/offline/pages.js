@@ -1,29 +1,34 @@
-// The pages this phone keeps, and typed text not yet saved. Every read and write of a stored page passes
-// through seal() and open() below: the one seam for encryption.
+// The pages this phone keeps for whoever has it open, and typed text not yet saved. Each person has a
+// database of their own; everything in it but addresses and revisions is under their data key.
 
+import * as vault from '../vault/vault.js';
 import { opener } from './idb.js';
 
-export const DATABASE = 'nuanxun-pages';
+const PREFIX = 'nuanxun-store-';
 const VERSION = 1;
 const STRICT = { durability: 'strict' };
 
 // One page per form: what comes after "?" is read by the page's own script.
 const ONE_PAGE = /^\/(visits\/new\/[^/]+|orders\/new)$/;
 
-export const openStore = opener(DATABASE, VERSION, (db, oldVersion) => {
-  if (oldVersion < 1) {
-    db.createObjectStore('pages', { keyPath: 'url' });
-    db.createObjectStore('meta', { keyPath: 'k' });
-    db.createObjectStore('drafts', { keyPath: 'key' });
+const openers = new Map();
+
+export const databaseOf = (user_id) => PREFIX + user_id;
+
+/** The database of this person. Throws LockedError when nobody has the phone open. */
+function openStore(user_id = vault.userId()) {
+  if (!user_id) throw new vault.Locked('locked');
+  if (!openers.has(user_id)) {
+    const upgrade = (db, oldVersion) => {
+      if (oldVersion < 1) {
+        db.createObjectStore('pages', { keyPath: 'url' });
+        db.createObjectStore('meta', { keyPath: 'k' });
+        db.createObjectStore('drafts', { keyPath: 'key' });
+      }
+    };
+    openers.set(user_id, opener(databaseOf(user_id), VERSION, upgrade));
   }
-});
-
-function seal(record) {
-  return record;
-}
-
-function open(record) {
-  return record;
+  return openers.get(user_id)();
 }
 
 /** The key under which an address is kept. */
@@ -32,32 +37,42 @@ export function pageKey(address) {
   return ONE_PAGE.test(url.pathname) ? url.pathname : url.pathname + url.search;
 }
 
+async function sealed({ url, rev, html, packed }) {
+  return { url, rev, packed, stored_at: Date.now(), box: await vault.encrypt(html, `page|${url}|${rev}`) };
+}
+
 /** @returns {Promise<{url: string, rev: string, html: string, packed: boolean, stored_at: number} | undefined>} */
-export async function get(url) {
-  const record = await (await openStore()).get('pages', pageKey(url));
-  return record && open(record);
+export async function get(address) {
+  if (!vault.holding()) return undefined;
+  const row = await (await openStore()).get('pages', pageKey(address));
+  if (!row) return undefined;
+  const { box, ...rest } = row;
+  return { ...rest, html: await vault.decrypt(box, `page|${row.url}|${row.rev}`) };
 }
 
 /** Keep one page that was just fetched. It stays a packed page if it was one. */
-export async function put(url, { rev, html }) {
-  const key = pageKey(url);
+export async function put(address, { rev, html }) {
+  const url = pageKey(address);
+  const row = await sealed({ url, rev, html });
   const tx = (await openStore()).transaction('pages', 'readwrite', STRICT);
-  const [before] = await Promise.all([tx.store.get(key)]);
-  const record = { url: key, rev, html, packed: Boolean(before?.packed), stored_at: Date.now() };
-  await Promise.all([tx.store.put(seal(record)), tx.done]);
+  row.packed = Boolean((await tx.store.get(url))?.packed);
+  await Promise.all([tx.store.put(row), tx.done]);
 }
 
-export async function remove(url) {
+export async function remove(address) {
   const tx = (await openStore()).transaction('pages', 'readwrite', STRICT);
-  await Promise.all([tx.store.delete(pageKey(url)), tx.done]);
+  await Promise.all([tx.store.delete(pageKey(address)), tx.done]);
 }
 
 /**
  * What is known about the pack: {user, cursor, build, epoch, expires_at, fetched_at, started_at, revs}.
- * revs maps each packed address to the revision the server last named. Undefined: there is no pack.
+ * revs maps each packed address to the revision the server last named. Undefined: there is no pack, or the
+ * phone is locked.
  */
 export async function meta() {
-  return (await (await openStore()).get('meta', 'pack'))?.v;
+  if (!vault.holding()) return undefined;
+  const row = await (await openStore()).get('meta', 'pack');
+  return row && vault.decrypt(row.box, 'pack');
 }
 
 /** Swap in a whole pack: all of it or nothing. */
@@ -71,34 +86,46 @@ export function applyChanges(list, gone, about) {
 }
 
 async function write(list, gone, about, everything) {
+  // Encrypted beforehand: a transaction ends by itself while it waits for anything else.
+  const rows = await Promise.all(list.map((page) => sealed({ ...page, packed: true })));
+  const box = await vault.encrypt(about, 'pack');
   const tx = (await openStore()).transaction(['pages', 'meta'], 'readwrite', STRICT);
   const pages = tx.objectStore('pages');
-  const stored_at = Date.now();
   const work = everything ? [pages.clear()] : [];
   for (const url of gone) work.push(pages.delete(url));
-  for (const { url, rev, html } of list)
-    work.push(pages.put(seal({ url, rev, html, packed: true, stored_at })));
-  work.push(tx.objectStore('meta').put({ k: 'pack', v: about }));
+  for (const row of rows) work.push(pages.put(row));
+  work.push(tx.objectStore('meta').put({ k: 'pack', box }));
   work.push(tx.done);
   await Promise.all(work);
 }
 
-/** Forget all pages: at sign-out, or when somebody else signs in. The outbox is another database. */
+/** Forget all pages, not the drafts: they are fetched again. The outbox is another database. */
 export async function clear() {
   const tx = (await openStore()).transaction(['pages', 'meta'], 'readwrite', STRICT);
   await Promise.all([tx.objectStore('pages').clear(), tx.objectStore('meta').clear(), tx.done]);
 }
 
+/** Everything kept for this person goes, drafts too: at sign-out, or when its key is gone. */
+export async function drop(user_id) {
+  openers.delete(user_id);
+  await new Promise((resolve) => {
+    const asked = indexedDB.deleteDatabase(databaseOf(user_id));
+    asked.onsuccess = asked.onerror = asked.onblocked = resolve; // blocked: it goes when the others let go
+  });
+}
+
 // ---- drafts ----
 
 export async function getDraft(key) {
-  const record = await (await openStore()).get('drafts', key);
-  return record && open(record);
+  const row = await (await openStore()).get('drafts', key);
+  return row && vault.decrypt(row.box, `draft|${key}`);
 }
 
+/** @param {{key: string}} record anything JSON, found again by its key */
 export async function putDraft(record) {
+  const row = { key: record.key, box: await vault.encrypt(record, `draft|${record.key}`) };
   const tx = (await openStore()).transaction('drafts', 'readwrite', STRICT);
-  await Promise.all([tx.store.put(seal(record)), tx.done]);
+  await Promise.all([tx.store.put(row), tx.done]);
 }
 
 export async function removeDraft(key) {

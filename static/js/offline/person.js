@@ -4,6 +4,12 @@ export function userId() {
   return document.body.dataset.user || '';
 }
 
+/** Who it is, for the lock: kept on the phone beside their wrapped key. */
+export function who() {
+  const { user, role, name } = document.body.dataset;
+  return { user_id: user, role, name };
+}
+
 export function role() {
   return document.body.dataset.role || '';
 }
@@ -26,6 +32,7 @@ const BY_PATH = [
   [/^\/desk$/, 'desk'],
   [/^\/notices$/, 'notices'],
   [/^\/me$/, 'me'],
+  [/^\/unlock$/, 'unlock'],
 ];
 
 /** The name of the page for scripts and overlays: data-page, or what its address says. */

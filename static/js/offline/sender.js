@@ -3,17 +3,17 @@
 // Anything but a 200 JSON answer holding an operation's own result means "unknown": the operation is kept
 // and sent again. The server knows it by its op_id, so sending twice keeps one.
 
-import { localIso } from '../when.js';
+import * as vault from '../vault/vault.js';
 import { post } from './channel.js';
 import { alone } from './lock.js';
 import { ask, json, outcomeOf, report, retryAfter } from './net.js';
 import * as outbox from './outbox.js';
+import { asPlain, asSealed, push, size } from './push.js';
+import * as receipts from './receipts.js';
 
 const DEFAULT_LIMITS = { max_ops: 100, max_bytes: 1024 * 1024 };
-const GZIP_FROM_BYTES = 1024;
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 120000;
-const SLOWEST_BYTES_PER_MS = 2; // 16 kbit/s
 
 let running = null;
 let again = null;
@@ -62,13 +62,24 @@ async function drain(reason, fetch) {
     return stop('unreachable', 0, null);
   }
   report('ok');
-  await heedEpoch(me);
+  await greeted(me);
   const state = { user_id: me.user.id, limits: { ...DEFAULT_LIMITS, ...me.limits }, fetch, reason };
   const result = await pushAll(state);
   const well = result.outcome === 'idle' || result.outcome === 'sent';
   if (well && (await outbox.getMeta('failures'))) await outbox.setMeta('failures', 0);
+  if (well) await receipts.compare(me.user.id, { fetch, now: result.sent > 0 });
   await outbox.dropOldReceipts(me.user.id);
   return { ...result, user_id: me.user.id };
+}
+
+/** What the server tells whoever greets it: its newest key, the rules of the lock, its epoch. */
+async function greeted(me) {
+  await outbox.learnSealKey(me.seal);
+  const { username, name } = me.user;
+  await vault.contact(me.user.id, { username, name, ...me.policy }).catch(() => {}); // no lock kept here
+  await vault.open();
+  if (vault.userId() === me.user.id) await outbox.protect(me.user.id);
+  await heedEpoch(me);
 }
 
 /** A new epoch: the server came back from a backup, so its confirmations may be gone. */
@@ -83,117 +94,71 @@ async function heedEpoch(me) {
 
 async function pushAll(state) {
   const tried = new Set();
-  let sent = 0;
-  let needs = 0;
-  let unsettled = 0;
+  const total = { sent: 0, needs: 0, again: 0 };
   let maxOps = Math.max(1, state.limits.max_ops);
   let maxBytes = Math.max(1024, state.limits.max_bytes);
   for (;;) {
-    const waiting = (await outbox.pending(state.user_id)).filter((r) => !tried.has(r.op_id));
-    const ready = waiting.filter((r) => state.reason === 'button' || !(r.hold_until > Date.now()));
+    const ready = (await outbox.toSend(state.user_id)).filter((one) => may(one, state.reason, tried));
     if (!ready.length) break;
-    const total = sent + needs + unsettled + ready.length;
-    post({ t: 'sending', done: sent, total });
-    const batch = await outbox.claim(cut(ready, maxOps, maxBytes).map((r) => r.op_id));
+    const gone = total.sent + total.needs + total.again;
+    post({ t: 'sending', done: gone, total: gone + ready.length });
+    const { sealed, chosen } = cut(ready, maxOps, maxBytes);
+    const batch = await outbox.claim(chosen);
     if (!batch.length) break;
-    const answer = await push(batch, state.fetch);
+    // Only somebody who can keep them is given the words back.
+    const answer = await push(batch, { sealed, echo: Boolean(vault.holding()), fetch: state.fetch });
     if (answer.too_large && batch.length > 1) {
-      await outbox.release(batch, { code: 'too_large' });
+      await outbox.release(batch, 'too_large');
       maxOps = Math.max(1, Math.min(Math.floor(batch.length / 2), answer.too_large.max_ops || Infinity));
       maxBytes = Math.max(1024, Math.min(Math.floor(maxBytes / 2), answer.too_large.max_bytes || Infinity));
       continue;
     }
-    if (answer.too_large?.code) {
-      // This one operation alone is more than the server takes: that is an answer about it.
-      const refusal = {
-        op_id: batch[0].op_id,
-        status: 'rejected',
-        code: 'too_large',
-        detail: '这条记录太大，服务器收不下。',
-      };
-      answer.results = [refusal];
-    }
+    if (answer.too_large?.code) answer.results = [tooLarge(batch[0])];
     if (!answer.results) {
-      await outbox.release(batch, { code: answer.outcome, detail: answer.detail });
-      return stop(answer.outcome, sent, answer.retry_ms);
+      await outbox.release(batch, answer.outcome);
+      return stop(answer.outcome, total.sent, answer.retry_ms);
     }
     const settled = await outbox.settle(batch, answer.results);
     for (const record of batch) tried.add(record.op_id);
-    sent += settled.done.length;
-    needs += settled.needs;
-    unsettled += settled.again;
-    if (settled.done.length) {
-      post({ t: 'sent', op_ids: settled.done.map((r) => r.op_id) });
-    }
+    total.sent += settled.done.length;
+    total.needs += settled.needs;
+    total.again += settled.again;
+    if (settled.done.length) post({ t: 'sent', op_ids: settled.done.map((r) => r.op_id) });
   }
-  post({ t: 'sending', done: sent, total: 0 });
-  if (unsettled) return { ...(await stop('partly', sent, null)), needs };
+  post({ t: 'sending', done: total.sent, total: 0 });
+  const { sent, needs } = total;
+  if (total.again) return { ...(await stop('partly', sent, null)), needs };
   return { outcome: sent || needs ? 'sent' : 'idle', sent, needs };
 }
 
-/** As many operations, in order, as one request may hold; at least one. */
+/** Whether one waiting operation may go now: not within its ten seconds of undo, and not in vain. */
+function may({ row, record }, reason, tried) {
+  if (tried.has(row.op_id)) return false;
+  if (reason !== 'button' && row.hold_until > Date.now()) return false;
+  if (!record.unreadable) return true;
+  return Boolean(row.sealed) && !(row.refused && !vault.holding());
+}
+
+/** This one operation alone is more than the server takes: that is an answer about it. */
+function tooLarge({ op_id }) {
+  return { op_id, status: 'rejected', code: 'too_large', detail: '这条记录太大，服务器收不下。' };
+}
+
+/**
+ * As many operations, in order, as one request may hold; at least one. Sealed and plain ones go to different
+ * doors, so a batch ends where the kind changes.
+ */
 function cut(ready, maxOps, maxBytes) {
-  const batch = [];
+  const sealed = Boolean(ready[0].record.unreadable);
+  const chosen = [];
   let bytes = 100;
-  for (const record of ready) {
-    bytes += size(JSON.stringify(wire(record))) + 1;
-    if (batch.length && (batch.length >= maxOps || bytes > maxBytes)) break;
-    batch.push(record);
+  for (const { row, record } of ready) {
+    if (Boolean(record.unreadable) !== sealed) break;
+    bytes += size(JSON.stringify(sealed ? asSealed(row) : asPlain(record))) + 1;
+    if (chosen.length && (chosen.length >= maxOps || bytes > maxBytes)) break;
+    chosen.push(row.op_id);
   }
-  return batch;
-}
-
-const encoder = new TextEncoder();
-const size = (text) => encoder.encode(text).length;
-
-/** The operation as the contract writes it: exactly the same every time it is sent. */
-export function wire(record) {
-  const op = {
-    op_id: record.op_id,
-    device_id: record.device_id,
-    author_id: record.author_id,
-    kind: record.kind,
-    recorded_at: record.recorded_at,
-    payload: record.payload,
-  };
-  if (record.base_revision !== undefined) op.base_revision = record.base_revision;
-  return op;
-}
-
-async function push(batch, fetch) {
-  const text = JSON.stringify({ sent_at: localIso(new Date()), ops: batch.map(wire) });
-  const bytes = size(text);
-  const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
-  let body = text;
-  if (bytes > GZIP_FROM_BYTES && typeof CompressionStream === 'function') {
-    body = await gzip(text);
-    headers['Content-Encoding'] = 'gzip';
-  }
-  try {
-    const timeout_ms = 30000 + bytes / SLOWEST_BYTES_PER_MS;
-    const response = await ask('/api/sync/push', { method: 'POST', headers, body, timeout_ms, fetch });
-    const answer = await json(response);
-    if (response.status === 200 && Array.isArray(answer?.results)) {
-      report('ok');
-      return { results: answer.results };
-    }
-    // Any 413 halves the batch, a proxy's too; only our own says anything about a single operation.
-    if (response.status === 413) return { too_large: answer || {}, outcome: 'busy', retry_ms: null };
-    const outcome = outcomeOf(response, answer);
-    // Our own server, but neither results nor "wait" nor "sign in": it is broken for now.
-    return {
-      outcome: outcome === 'ok' ? 'busy' : outcome,
-      detail: answer?.detail,
-      retry_ms: retryAfter(response),
-    };
-  } catch {
-    return { outcome: 'unreachable', retry_ms: null };
-  }
-}
-
-async function gzip(text) {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
-  return new Response(stream).arrayBuffer();
+  return { sealed, chosen };
 }
 
 /** Note a failure and when to try again: after the server's own Retry-After, else with growing, jittered waits. */

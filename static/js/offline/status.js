@@ -11,10 +11,13 @@ import { pageName, userId } from './person.js';
 let sending = null; // {done, total} while the sender runs
 let loading = null; // {done, total} while a first pack comes in
 let draft = false;
+let keeps = true;
 let painting = null;
 let repaint = false;
 
-export function start() {
+/** @param {{store: boolean}} has store: this browser keeps records by itself */
+export function start(has) {
+  keeps = has.store;
   listen((message) => {
     if (message.t === 'sending') sending = message.total ? message : null;
     if (message.t === 'pack') loading = null;
@@ -61,6 +64,7 @@ async function facts() {
   try {
     if (user) Object.assign(found, await outbox.counts(user));
     else found.waiting = await outbox.unsentOnPhone();
+    found.noStore = !keeps;
   } catch {
     found.noStore = true;
   }
@@ -82,6 +86,10 @@ export function words(f, now = new Date()) {
   if (f.noStore)
     return { state: 'attention', bold: '不能离线保存', rest: '记录只能在线提交', right: line, count };
   if (needs) return { state: 'attention', bold: `${needs} 条需处理`, rest: only, right: line, count };
+  if (f.page === 'unlock') {
+    const right = waiting ? '锁着也会上传' : '';
+    return { state: f.online ? 'online' : 'offline', bold: line, rest: only, right, count };
+  }
   if (f.outcome === 'revoked')
     return { state: 'attention', bold: '这台手机已被停用', rest: only, right: '', count };
   if (f.outcome === 'signed_out' && f.user) {

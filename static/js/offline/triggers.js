@@ -1,8 +1,10 @@
 // When to send and when to fetch. Several triggers, because none can be trusted alone: Background Sync is
 // missing in Firefox and Safari, the online event lies, timers sleep with the screen.
 
+import * as vault from '../vault/vault.js';
 import { listen } from './channel.js';
 import * as fresh from './fresh.js';
+import { report } from './net.js';
 import * as notice from './notice.js';
 import * as outbox from './outbox.js';
 import * as overlay from './overlay.js';
@@ -11,6 +13,7 @@ import * as pages from './pages.js';
 import { userId } from './person.js';
 import { send } from './sender.js';
 import * as status from './status.js';
+import * as wipe from './wipe.js';
 
 const TICK_MS = 60000;
 const YOUNG_MS = 60000; // a pack this young is not asked for again by itself
@@ -42,8 +45,9 @@ async function go(reason) {
   const wait = await untilNext(result);
   clearTimeout(timer);
   timer = setTimeout(() => go('timer'), wait);
+  if (result.outcome === 'revoked') return shutOut(result);
   if (result.user_id && result.user_id !== userId()) {
-    otherUser();
+    report('signed_out'); // another person's session: ours goes on when we have signed in again
     return result;
   }
   // Push before pull: what comes back then already knows what was sent.
@@ -58,17 +62,32 @@ async function untilNext(result) {
 }
 
 async function refreshPack(max_age_ms) {
-  if (!keepsPages) return;
+  if (!keepsPages || !vault.holding()) return;
   const first = !(await pages.meta().catch(() => undefined));
+  if (first && (await vault.row(userId()))?.had_pack) {
+    notice.show('evicted', { kind: 'warn', text: '本机数据被系统清除，正在重新下载。' });
+  }
   const onProgress = first ? status.packProgress : undefined;
-  await pack.refresh({ user_id: userId(), max_age_ms, onProgress }).catch((error) => storeTrouble(error));
+  const done = await pack.refresh({ user_id: userId(), max_age_ms, onProgress }).catch(storeTrouble);
+  if (done?.outcome === 'fresh') {
+    notice.hide('evicted');
+    await vault.contact(userId(), { had_pack: true });
+  }
+  if (done?.outcome === 'revoked') await shutOut();
+}
+
+/** This phone was reported lost. */
+async function shutOut(result) {
+  await wipe.wipe();
+  wipe.show();
+  return result;
 }
 
 function storeTrouble(error) {
   if (error?.name !== 'QuotaExceededError') return;
   notice.show('quota', {
     kind: 'fault',
-    text: '手机存储空间不够，新资料没有下载完。没上传的记录都还在，可以照常上传。',
+    text: '手机存储空间不够，新资料没有下载完。没上传的记录都还在，可以照常上传，也可以在“待上传”里导出。',
   });
 }
 
@@ -83,8 +102,8 @@ function hear(message) {
     overlay.run();
   } else if (message.t === 'sent') {
     reloadUnlessKept();
-  } else if (message.t === 'other_user') {
-    if (message.user !== userId()) otherUser();
+  } else if (message.t === 'wiped') {
+    wipe.show();
   }
 }
 
@@ -103,12 +122,4 @@ async function reloadUnlessKept() {
   lastReload = Date.now();
   await fresh.reload();
   overlay.run();
-}
-
-function otherUser() {
-  notice.show('other-user', {
-    text: '这台手机已换了别的账号登录。',
-    action: '刷新',
-    run: () => location.assign('/'),
-  });
 }

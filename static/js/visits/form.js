@@ -257,7 +257,7 @@ class VisitForm {
       label: correcting ? `${form.zh} 更正` : form.zh,
       patient_id,
       patient_name: this.data.name,
-      op_id: this.mending?.op_id,
+      replaces: this.mending?.op_id,
       hold_ms: this.mending ? 0 : saved.UNDO_SECONDS * 1000,
     });
     await this.draft?.stop().catch(() => {}); // a draft left over harms nobody

@@ -1,0 +1,23 @@
+// The page that stands for one the phone does not have. It watches for the real one, and says when pages are
+// missing because the system took them.
+
+import * as vault from '../vault/vault.js';
+import { listen } from './channel.js';
+import * as fresh from './fresh.js';
+import * as pages from './pages.js';
+
+let hearing = false;
+
+export async function start() {
+  if (!hearing) {
+    hearing = true;
+    listen((message) => {
+      if (message.t === 'page' && fresh.isHere(message.url)) location.reload();
+      if (message.t === 'net' && message.outcome === 'ok') location.reload();
+    });
+  }
+  const held = await vault.open().catch(() => null);
+  const row = held && (await vault.row(held.user_id));
+  const missing = row?.had_pack && !(await pages.meta().catch(() => undefined));
+  document.getElementById('evicted').hidden = !missing;
+}

@@ -1,0 +1,71 @@
+// One request with a batch of operations, and what its answer means. Readable ones go as the contract writes
+// them; those this phone cannot read now go as they were sealed.
+
+import { localIso } from '../when.js';
+import { ask, json, outcomeOf, report, retryAfter } from './net.js';
+import { wire } from './rows.js';
+import { toBase64url } from './seal.js';
+
+const GZIP_FROM_BYTES = 1024;
+const SLOWEST_BYTES_PER_MS = 2; // 16 kbit/s
+const encoder = new TextEncoder();
+
+export function size(text) {
+  return encoder.encode(text).length;
+}
+
+/** How an operation stands in a batch. */
+export const asPlain = wire;
+
+export function asSealed({ op_id, author_id, sealed }) {
+  return { op_id, author_id, key_id: sealed.key_id, data: toBase64url(sealed.data) };
+}
+
+/**
+ * @param {object[]} batch records as the outbox claimed them
+ * @param {{sealed: boolean, echo: boolean, fetch?: typeof fetch}} how echo: give back what is refused, since
+ *   this phone cannot read its own copy
+ * @returns {Promise<{results?: object[], too_large?: object, outcome?: string, detail?: string,
+ *   retry_ms?: number | null, server_time?: string}>}
+ */
+export async function push(batch, { sealed, echo, fetch }) {
+  const sent_at = localIso(new Date());
+  const text = JSON.stringify(
+    sealed
+      ? { sent_at, sealed: batch.map(asSealed), ...(echo ? { echo } : {}) }
+      : { sent_at, ops: batch.map(asPlain) },
+  );
+  const bytes = size(text);
+  const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
+  let body = text;
+  if (bytes > GZIP_FROM_BYTES && typeof CompressionStream === 'function') {
+    body = await gzip(text);
+    headers['Content-Encoding'] = 'gzip';
+  }
+  try {
+    const path = sealed ? '/api/sync/sealed' : '/api/sync/push';
+    const timeout_ms = 30000 + bytes / SLOWEST_BYTES_PER_MS;
+    const response = await ask(path, { method: 'POST', headers, body, timeout_ms, fetch });
+    const answer = await json(response);
+    if (response.status === 200 && Array.isArray(answer?.results)) {
+      report('ok');
+      return { results: answer.results, server_time: answer.server_time };
+    }
+    // Any 413 halves the batch, a proxy's too; only our own says anything about a single operation.
+    if (response.status === 413) return { too_large: answer || {}, outcome: 'busy', retry_ms: null };
+    const outcome = outcomeOf(response, answer);
+    // Our own server, but neither results nor "wait" nor "sign in": it is broken for now.
+    return {
+      outcome: outcome === 'ok' ? 'busy' : outcome,
+      detail: answer?.detail,
+      retry_ms: retryAfter(response),
+    };
+  } catch {
+    return { outcome: 'unreachable', retry_ms: null };
+  }
+}
+
+async function gzip(text) {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
+  return new Response(stream).arrayBuffer();
+}

@@ -1,0 +1,103 @@
+// The session ended while somebody was at work: they sign in again on top of the page, and nothing of it moves.
+
+import { deviceId } from '../ids.js';
+import * as vault from '../vault/vault.js';
+import { ask, json, net } from './net.js';
+import { userId } from './person.js';
+import { sendNow } from './triggers.js';
+
+let sheet = null;
+
+/** The strip leads here when it says 请重新登录; without scripts it leads to the sign-in page. */
+export function start() {
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest?.('a[href^="/sign-in"]');
+    if (!link || !userId() || net.outcome !== 'signed_out') return;
+    event.preventDefault();
+    open();
+  });
+}
+
+export async function open() {
+  sheet?.remove();
+  sheet = build((await vault.row(userId()).catch(() => undefined))?.username || '');
+  document.body.append(sheet);
+  sheet.showModal();
+  sheet.querySelector('input[type="password"]').focus();
+}
+
+function build(username) {
+  const dialog = make('dialog', { className: 'sheet' });
+  dialog.setAttribute('aria-label', '重新登录');
+  const form = make('form', { autocomplete: 'on' });
+  const body = make('div', { className: 'sheet-body' });
+  const says = make('p', { className: 'message fault', hidden: true });
+  says.setAttribute('role', 'alert');
+  const later = make('button', { type: 'button', className: 'btn', textContent: '先不登录' });
+  later.addEventListener('click', () => dialog.close());
+  const buttons = make('div', { className: 'btns even' });
+  buttons.append(later, make('button', { className: 'btn solid', textContent: '登录，接着上传' }));
+  const name = field('账号或手机号', { name: 'username', autocomplete: 'username', value: username });
+  const password = field('密码', { name: 'password', type: 'password', autocomplete: 'current-password' });
+  const words = '登录已过期。这一页和没上传的记录都在，登录后接着用。';
+  body.append(make('p', { className: 'quiet', textContent: words }), name, password, says, buttons);
+  const head = make('div', { className: 'sheet-head' });
+  head.append(make('h2', { textContent: '重新登录' }));
+  form.append(head, body);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    submit(form, says);
+  });
+  dialog.append(make('span', { className: 'sheet-grab' }), form);
+  return dialog;
+}
+
+function make(tag, properties = {}) {
+  return Object.assign(document.createElement(tag), properties);
+}
+
+function field(label, properties) {
+  const group = make('div', { className: 'group' });
+  const words = make('label', { className: 'label', textContent: label });
+  const input = make('input', {
+    className: 'input',
+    required: true,
+    id: `again-${properties.name}`,
+    ...properties,
+  });
+  words.htmlFor = input.id;
+  group.append(words, input);
+  return group;
+}
+
+async function submit(form, says) {
+  const { username, password } = form.elements;
+  says.hidden = true;
+  const fault = await trySigningIn(username.value.trim(), password.value);
+  if (fault) {
+    says.textContent = fault;
+    says.hidden = false;
+    password.value = '';
+    password.focus();
+    return;
+  }
+  sheet.close();
+  sendNow();
+}
+
+/** @returns {Promise<string>} what went wrong, empty when nothing did */
+async function trySigningIn(username, password) {
+  const headers = { 'Content-Type': 'application/json' };
+  const body = JSON.stringify({ username, password, device_id: deviceId() });
+  try {
+    const response = await ask('/api/auth/login', { method: 'POST', headers, body });
+    const answer = await json(response);
+    if (response.status !== 200) return answer?.detail || '现在登录不了，请稍后再试。';
+    if (answer.user?.id === userId()) return '';
+    // The page before us is another person's: they would send under a name that is not theirs.
+    await ask('/api/auth/logout', { method: 'POST', headers, body: '{}' });
+    return '这一页是另一个人的，请用原来的账号登录。';
+  } catch {
+    return '现在连不上服务器，记录都还在，有信号时再登录。';
+  }
+}

@@ -1,0 +1,338 @@
+// 解锁: the six digits, asked for or set. Also what is said when the data key is gone.
+
+import * as exporting from '../offline/export.js';
+import * as kept from '../offline/kept.js';
+import { ask, json } from '../offline/net.js';
+import * as outbox from '../offline/outbox.js';
+import * as pages from '../offline/pages.js';
+import { send } from '../offline/sender.js';
+import { goOn } from './enter.js';
+import * as fingerprint from './fingerprint.js';
+import { moveIn } from './first_release.js';
+import { guessable, PIN_LENGTH } from './policy.js';
+import * as vault from './vault.js';
+
+const SEND_EVERY_MS = 60000;
+const ENDED = {
+  tries: '输错次数太多，本机的老人资料已清除。',
+  offline: '这台手机太久没有联网，本机的老人资料已清除。',
+  signed_out: '已退出登录，本机的老人资料已清除。',
+};
+const CLOCK = '手机的时间被调回去了。请先连上网，核对以后再解锁。';
+const NOTE = '老人资料加密存在这台手机上';
+
+const state = { who: null, mode: '', typed: '', first: '', busy: false };
+const part = (name) => document.querySelector(`[data-lock="${name}"]`);
+
+export async function start() {
+  const page = document.querySelector('[data-page="unlock"]');
+  if (!page?.hidden) return;
+  state.who = await whose();
+  if (!state.who) {
+    location.replace('/sign-in');
+    return;
+  }
+  for (const button of document.querySelectorAll('[data-digit]')) {
+    button.addEventListener('click', () => type(button.dataset.digit));
+  }
+  part('back').addEventListener('click', erase);
+  part('forgot').addEventListener('click', () => openSheet('forgot-sheet'));
+  part('other').addEventListener('click', another);
+  part('reset').addEventListener('click', reset);
+  part('again').addEventListener('click', again);
+  part('export').addEventListener('click', () => exporting.save(state.who.user_id));
+  part('finger').addEventListener('click', byFinger);
+  document.addEventListener('keydown', keyed);
+  await show();
+  page.hidden = false;
+  keepSending();
+}
+
+/** Whose lock this is: who has just signed in, or who had the phone open last. */
+async function whose() {
+  const arrived = await vault.arrived();
+  if (arrived) return arrived;
+  return vault.row(await vault.current());
+}
+
+async function show() {
+  const { who } = state;
+  part('name').textContent = who.name || '';
+  part('face').textContent = (who.name || '')[0] || '';
+  const found = await vault.state(who.user_id);
+  const row = await vault.row(who.user_id);
+  const set = found === 'none' || found === 'without-pin' || (found === 'ended' && row.anew);
+  if (set) await setting();
+  else if (found === 'ended') await ended(row.ended);
+  else await asking(row);
+}
+
+async function setting() {
+  mode('set');
+  part('ask').textContent = '设一个 6 位解锁密码';
+  const lost = kept.missing(state.who.user_id);
+  if (!lost) {
+    note('以后每次打开都用它，没有信号也能开');
+    return;
+  }
+  const unsent = lost.unsent ? `其中有 ${lost.unsent} 条没来得及上传，请重新填写。` : '';
+  note(`本机数据被系统清除，设好密码后重新下载。${unsent}`, Boolean(lost.unsent));
+}
+
+async function asking(row) {
+  mode('ask');
+  part('ask').textContent = '输入 6 位解锁密码';
+  part('finger').hidden = !row.fingerprint;
+  const shut = await vault.shutByTime(row.user_id);
+  if (shut === 'clock') {
+    note(CLOCK, true);
+    await greet();
+    if (!(await vault.shutByTime(row.user_id))) note(NOTE);
+    return;
+  }
+  note(NOTE);
+  await waitIfToldTo(row.user_id);
+}
+
+/** A page opened anew does not shorten the wait. */
+async function waitIfToldTo(user_id) {
+  const barred = await vault.bar(user_id);
+  if (barred?.wait_ms) await slowDown(barred);
+}
+
+async function ended(why) {
+  mode('ended');
+  part('ask').textContent = ENDED[why] || ENDED.offline;
+  const waiting = (await outbox.sealedUnsent(state.who.user_id)).length;
+  note(waiting ? `${waiting} 条没上传的记录还在，锁着也会上传。` : '重新登录以后会再下载。');
+  part('export').hidden = !waiting;
+}
+
+function mode(name) {
+  state.mode = name;
+  part('pad').hidden = name === 'ended';
+  part('dots').hidden = name === 'ended';
+  part('ended').hidden = name !== 'ended';
+  part('finger').hidden = true;
+  part('forgot').textContent = name === 'set' ? '' : '忘记了';
+  part('forgot').disabled = name === 'set';
+}
+
+function note(words, fault = false) {
+  const place = part('note');
+  place.textContent = words;
+  place.classList.toggle('fault', fault);
+}
+
+// ---- typing ----
+
+function keyed(event) {
+  if (document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey) return;
+  if (/^\d$/.test(event.key)) type(event.key);
+  else if (event.key === 'Backspace') erase();
+}
+
+function type(digit) {
+  if (state.busy || state.mode === 'ended' || state.typed.length >= PIN_LENGTH) return;
+  state.typed += digit;
+  dots();
+  if (state.typed.length === PIN_LENGTH) complete();
+}
+
+function erase() {
+  if (state.busy) return;
+  state.typed = state.typed.slice(0, -1);
+  dots();
+}
+
+function dots() {
+  const all = part('dots');
+  all.classList.remove('wrong');
+  all.setAttribute('aria-label', `已输入 ${state.typed.length} 位，共 ${PIN_LENGTH} 位`);
+  for (const [place, dot] of [...all.children].entries()) {
+    dot.classList.toggle('on', place < state.typed.length);
+  }
+}
+
+async function complete() {
+  const pin = state.typed;
+  state.busy = true;
+  try {
+    if (state.mode === 'set') await chosen(pin);
+    else await tried(await vault.unlock(state.who.user_id, pin));
+  } catch (error) {
+    console.error('unlock', error);
+    note('这台手机现在不能解锁，请再试一次。', true);
+  } finally {
+    state.typed = '';
+    state.busy = false;
+    dots();
+  }
+}
+
+async function chosen(pin) {
+  if (!state.first) {
+    if (guessable(pin)) {
+      wrong('这个太容易猜到，换一个');
+      return;
+    }
+    state.first = pin;
+    part('ask').textContent = '再输一次，记住它';
+    note(NOTE);
+    return;
+  }
+  if (pin !== state.first) {
+    state.first = '';
+    part('ask').textContent = '设一个 6 位解锁密码';
+    wrong('两次不一样，重新设一个');
+    return;
+  }
+  note('正在加密……');
+  const before = await vault.row(state.who.user_id);
+  if (before?.ended) await pages.drop(state.who.user_id); // nothing under the old key can be read again
+  const { user_id, name, username, role } = state.who;
+  await vault.create({ user_id, name, username, role }, pin);
+  await moveIn(user_id);
+  await opened();
+}
+
+async function tried(result) {
+  if (result.ok) {
+    await opened();
+  } else if (result.ended === 'clock') {
+    wrong(CLOCK);
+  } else if (result.ended) {
+    await pages.drop(state.who.user_id);
+    await ended(result.ended);
+  } else {
+    wrong(`密码不对，还可试 ${result.left} 次`);
+    if (result.wait_ms) await slowDown(result);
+  }
+}
+
+async function opened() {
+  await outbox.protect(state.who.user_id);
+  await goOn(asked());
+}
+
+/** Where the person wanted to go: a path of our own. */
+function asked() {
+  if (location.pathname !== '/unlock') return '';
+  const next = new URLSearchParams(location.search).get('next') || '/';
+  return /^\/(?![/\\])/.test(next) && !next.startsWith('/unlock') ? next : '/';
+}
+
+function wrong(words) {
+  note(words, true);
+  state.typed = '';
+  dots();
+  part('dots').classList.add('wrong');
+}
+
+async function slowDown({ wait_ms, left }) {
+  const until = Date.now() + wait_ms;
+  state.mode = 'waiting';
+  for (const button of document.querySelectorAll('[data-digit]')) button.disabled = true;
+  const tick = () => {
+    const seconds = Math.ceil((until - Date.now()) / 1000);
+    if (state.mode !== 'waiting') return;
+    if (seconds > 0 && seconds <= wait_ms / 1000) {
+      note(`请等 ${seconds} 秒再试，还可试 ${left} 次`, true);
+      setTimeout(tick, 250);
+      return;
+    }
+    for (const button of document.querySelectorAll('[data-digit]')) button.disabled = false;
+    mode('ask');
+    note(`还可试 ${left} 次`);
+  };
+  state.busy = false;
+  tick();
+}
+
+async function byFinger() {
+  try {
+    await tried(await fingerprint.unlock(state.who.user_id));
+  } catch {
+    note('没有认出来，请输入解锁密码。');
+  }
+}
+
+// ---- other ways ----
+
+function openSheet(id) {
+  document.getElementById(id).showModal();
+}
+
+async function another() {
+  const people = await vault.others();
+  part('people').replaceChildren(
+    ...people.filter((row) => row.user_id !== state.who.user_id).map(personButton),
+  );
+  openSheet('other-sheet');
+}
+
+function personButton(row) {
+  const button = document.createElement('button');
+  button.className = 'btn soft wide';
+  button.textContent = row.name;
+  button.addEventListener('click', async () => {
+    await vault.arrive(null);
+    await vault.choose(row.user_id);
+    location.replace('/unlock');
+  });
+  return button;
+}
+
+/** A PIN is set anew only after the password was asked for: so the old session ends first. */
+async function reset() {
+  part('offline').hidden = true;
+  if (await signedOut()) {
+    await vault.end(state.who.user_id, 'tries');
+    await pages.drop(state.who.user_id);
+    await leaveForSignIn();
+  } else {
+    part('offline').hidden = false;
+  }
+}
+
+async function again(event) {
+  event.preventDefault();
+  if (await signedOut()) await leaveForSignIn();
+  else note('现在连不上服务器，有信号时再来。', true);
+}
+
+async function leaveForSignIn() {
+  await vault.allowAnew(state.who.user_id);
+  await vault.arrive(null);
+  location.assign('/sign-in');
+}
+
+/** @returns {Promise<boolean>} true once the server knows no session of this phone any more */
+async function signedOut() {
+  try {
+    const headers = { 'Content-Type': 'application/json' };
+    const response = await ask('/api/auth/logout', { method: 'POST', headers, body: '{}' });
+    return response.status === 204 || (response.status === 401 && Boolean(await json(response)));
+  } catch {
+    return false;
+  }
+}
+
+/** The server knows whether it is this person's phone; having answered, it sets the clock right. */
+async function greet() {
+  try {
+    const response = await ask('/api/auth/me');
+    const me = await json(response);
+    if (me?.user?.id === state.who.user_id) await vault.contact(me.user.id, me.policy);
+  } catch {
+    // no line
+  }
+}
+
+/** 锁着也会上传: what was sealed goes without the PIN, in its author's session. */
+function keepSending() {
+  const go = () => send({ reason: 'timer' }).catch(() => {});
+  send({ reason: 'load' }).catch(() => {});
+  addEventListener('online', () => send({ reason: 'online' }).catch(() => {}));
+  setInterval(go, SEND_EVERY_MS);
+}
