@@ -20,6 +20,10 @@ WRONG = [
     ({"SMS_SENDER": "twilio", "TWILIO_ACCOUNT_SID": "a"}, "TWILIO_AUTH_TOKEN is missing"),
     ({"SESSION_HOURS": "0"}, "SESSION_HOURS must be a whole number from 1"),
     ({"SESSION_HOURS": "eight"}, "SESSION_HOURS must be a whole number"),
+    ({"SECRET_KEY_FALLBACKS": f"{SECRET},short"}, "SECRET_KEY_FALLBACKS must be former"),
+    ({"LOCK_MINUTES": "61"}, "LOCK_MINUTES must be a whole number from 1 to 60"),
+    ({"FAMILY_LOCK_MINUTES": "0"}, "FAMILY_LOCK_MINUTES must be a whole number from 1 to 240"),
+    ({"OFFLINE_HOURS": "169"}, "OFFLINE_HOURS must be a whole number from 1 to 168"),
 ]
 
 
