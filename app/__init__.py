@@ -28,10 +28,14 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     app = Flask("nuanxun", root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.config.from_mapping(
         SECRET_KEY=settings.secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=config.engine_options(settings.database_url),
         TLS=settings.tls,
         SESSION_HOURS=settings.session_hours,
+        LOCK_MINUTES=settings.lock_minutes,
+        FAMILY_LOCK_MINUTES=settings.family_lock_minutes,
+        OFFLINE_HOURS=settings.offline_hours,
         SETTINGS=settings,
         EMERGENCY_PHONE=settings.emergency_phone,
         DEMO=settings.demo,

@@ -24,6 +24,7 @@ class SettingError(Exception):
 @dataclass(frozen=True)
 class Settings:
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...]
     database_url: str
     tls: bool
     sms_sender: str
@@ -33,6 +34,9 @@ class Settings:
     twilio_base_url: str
     emergency_phone: str
     session_hours: int
+    lock_minutes: int
+    family_lock_minutes: int
+    offline_hours: int
     demo: bool
 
 
@@ -49,6 +53,7 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
                 raise SettingError(f"{name} is missing: SMS_SENDER=twilio needs it")
     return Settings(
         secret_key=_secret(env),
+        secret_key_fallbacks=_former_secrets(env),
         database_url=_database_url(env),
         tls=_flag(env, "TLS", False),
         sms_sender=sms_sender,
@@ -58,6 +63,9 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         twilio_base_url=env.get("TWILIO_BASE_URL", ""),
         emergency_phone=env.get("EMERGENCY_PHONE", "120"),
         session_hours=_number(env, "SESSION_HOURS", 168, low=1, high=720),
+        lock_minutes=_number(env, "LOCK_MINUTES", 5, low=1, high=60),
+        family_lock_minutes=_number(env, "FAMILY_LOCK_MINUTES", 30, low=1, high=240),
+        offline_hours=_number(env, "OFFLINE_HOURS", 72, low=1, high=168),
         demo=_flag(env, "DEMO", False),
     )
 
@@ -72,6 +80,16 @@ def _secret(env: Mapping[str, str]) -> str:
     if len(secret) < 32:
         raise SettingError(f"SECRET_KEY is too short: {len(secret)} characters, at least 32 are needed")
     return secret
+
+
+def _former_secrets(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Former values of SECRET_KEY, newest first, under which phones may still hold sealed operations."""
+    found = tuple(part.strip() for part in env.get("SECRET_KEY_FALLBACKS", "").split(",") if part.strip())
+    if any(len(secret) < 32 for secret in found):
+        raise SettingError(
+            "SECRET_KEY_FALLBACKS must be former SECRET_KEYs of at least 32 characters, separated by commas"
+        )
+    return found
 
 
 def _database_url(env: Mapping[str, str]) -> str:

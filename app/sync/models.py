@@ -12,6 +12,7 @@ class Revision(db.Model):
     """One applied operation = one revision of one record = one place in the feed.
 
     `op_id` is kept for ever, in the same transaction as what it did (SYNC §3 rules 2 and 5).
+    `replaces` names no row: what it names was refused, and answers `duplicate` because this row exists.
     `seq` is commit-ordered and may be re-given when a record enters somebody's scope (feed.resend).
     """
 
@@ -19,6 +20,8 @@ class Revision(db.Model):
     __table_args__ = (
         UniqueConstraint("entity_id", "revision"),
         Index(None, "patient_id", "entity_kind"),
+        Index(None, "author_id", "replaces", unique=True),
+        Index(None, "author_id", "device_id", "recorded_at"),
     )
 
     op_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -35,6 +38,7 @@ class Revision(db.Model):
     received_at: Mapped[datetime]
     skew_s: Mapped[int]
     state: Mapped[str | None] = mapped_column(String(20))
+    replaces: Mapped[str | None] = mapped_column(String(36))  # the author's refused operation it mends
     payload: Mapped[str] = mapped_column(Text)  # JSON text, sealed where the kind says so
 
 
