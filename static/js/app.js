@@ -1,6 +1,7 @@
 // Starts what every page needs, then the script of this page.
 
 import { deviceId } from './ids.js';
+import * as device from './offline/device.js';
 import * as fresh from './offline/fresh.js';
 import * as install from './offline/install.js';
 import * as kept from './offline/kept.js';
@@ -44,6 +45,7 @@ async function start() {
   careMode();
   ui.start();
   const worker = update.start();
+  await device.recall();
   const door = userId() ? await enter(who(), async () => Boolean(await worker)) : 'public';
   if (door === 'leaving') return;
   const store = door === 'open';

@@ -33,6 +33,16 @@ export function uuid7(ms = Date.now()) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
+/** Give this browser back the name it had. */
+export function nameDevice(known) {
+  memoryDevice = known;
+  try {
+    if (localStorage.getItem('nx-device') !== known) localStorage.setItem('nx-device', known);
+  } catch {
+    // memory is enough for this page
+  }
+}
+
 let memoryDevice = '';
 
 /** This browser's name for the server, made once. Where nothing may be stored it lives as long as the page. */

@@ -202,14 +202,10 @@ class Phone:
         return self.page.evaluate(READ_OUTBOX)
 
 
-READ_OUTBOX = """() => new Promise((resolve, reject) => {
-  const open = indexedDB.open('nuanxun-outbox');
-  open.onerror = () => reject(open.error);
-  open.onsuccess = () => {
-    const all = open.result.transaction('ops').objectStore('ops').getAll();
-    all.onsuccess = () => { open.result.close(); resolve(all.result); };
-  };
-})"""
+READ_OUTBOX = """async () => {
+  const outbox = await import('/static/js/offline/outbox.js');
+  return outbox.all(document.body.dataset.user);
+}"""
 
 PACK_IS_HERE = """async () => {
   const pages = await import('/static/js/offline/pages.js');
@@ -219,12 +215,12 @@ PACK_IS_HERE = """async () => {
 
 
 @contextmanager
-def phones_for(playwright: Playwright, folder: Path, url: str) -> Iterator[Callable[[str], Phone]]:
+def phones_for(playwright: Playwright, folder: Path, url: str) -> Iterator[Callable[..., Phone]]:
     """A maker of phones at this address; all are closed at the end."""
     phones: list[Phone] = []
 
-    def another(name: str) -> Phone:
-        phones.append(Phone(playwright, folder / name, url))
+    def another(name: str, address: str = url) -> Phone:
+        phones.append(Phone(playwright, folder / name, address))
         return phones[-1]
 
     yield another

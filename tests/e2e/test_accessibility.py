@@ -98,6 +98,7 @@ def signed_in(phone: Callable[[str], Any], account: dict[str, Any]) -> Page:
     page.fill("#password", account["password"])
     page.click("button[type=submit]")
     page.wait_for_url(lambda url: "/sign-in" not in url)
+    set_pin(page)
     return page
 
 

@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from app import guard
-from tests.e2e.conftest import Phone, Server, phones_for
+from tests.e2e.conftest import Phone, Server, phones_for, set_pin, unlock
+from tests.e2e import rounds
 from tests.e2e.gate import Gate
 
 META = """async () => {
@@ -78,7 +79,11 @@ def sign_in(phone: Phone, account: dict[str, Any], pack: bool = True) -> dict[st
     page.fill("#username", account["username"])
     page.fill("#password", account["password"])
     page.click("button[type=submit]")
-    page.wait_for_url(lambda url: "/sign-in" not in url)
+    page.wait_for_url("**/unlock*")
+    if page.locator('[data-lock="ask"]').inner_text() == "输入 6 位解锁密码":
+        unlock(page)
+    else:
+        set_pin(page)
     until(page, CONTROLLED)
     return until(page, META, lambda meta: meta and meta["user"] == account["id"]) if pack else {}
 
@@ -119,6 +124,9 @@ def test_a_record_survives_the_closed_browser_and_arrives_once(server, gate, thr
     phone.open()
     phone.page.goto("/outbox")
     until_strip(phone.page, "1 条仅在本机")
+    assert "改电话" not in phone.page.inner_text("main")  # a number, and nothing of what it is
+    unlock(phone.page)
+    assert "改电话" in phone.page.inner_text("#waiting")
     gate.open()
     phone.page.click("#send-now")
     until_strip(phone.page, "已全部上传")
@@ -208,6 +216,7 @@ def test_an_expired_session_keeps_the_queue_and_another_person_sends_none(server
     assert phone.page.evaluate(STATES) == ["saved"]
 
     phone.page.goto("/me")
+    rounds.ready(phone.page)
     phone.page.click("[data-sign-out] button")
     phone.page.wait_for_url("**/sign-in*")
     assert phone.page.evaluate(META) is None  # no page of theirs is left on the phone
@@ -274,6 +283,8 @@ def test_without_a_worker_the_outbox_still_works(server, gate, playwright: Playw
     page.click("button[type=submit]")
     page.wait_for_url(lambda url: "/sign-in" not in url)
     page.goto("/outbox")
+    rounds.ready(page)
+    assert "不能离线打开页面" in page.inner_text("#no-worker")
     page.evaluate(ADD, change_phone(account))
     until(page, STATES, lambda states: states == ["done"])
     browser.close()

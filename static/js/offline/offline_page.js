@@ -11,9 +11,9 @@ let hearing = false;
 export async function start() {
   if (!hearing) {
     hearing = true;
+    window.addEventListener('online', () => location.reload());
     listen((message) => {
       if (message.t === 'page' && fresh.isHere(message.url)) location.reload();
-      if (message.t === 'net' && message.outcome === 'ok') location.reload();
     });
   }
   const held = await vault.open().catch(() => null);

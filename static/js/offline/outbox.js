@@ -116,7 +116,7 @@ export async function add({
   if (old) {
     if (old.author_id !== record.author_id) throw new Error('这条记录是别人写的。');
     if (!NEEDS_CARE.includes(old.state)) throw new Error('这条记录已经发出，不能在原处修改。');
-    record.replaces = old.op_id;
+    record.replaces = old.replaces || old.op_id; // of a chain, the first one is named
   }
   await readSealKey();
   const row = await rows.closed(record);
@@ -222,8 +222,8 @@ export async function unsentOnPhone(but) {
 export async function confirmedSince(author_id, device_id, since) {
   const found = await inState(author_id, 'done');
   const counted = found.filter((row) => row.device_id === device_id && row.saved_on >= since);
-  // What was sent again and is still not listed was taken under another name (see replaces).
-  return counted.filter((row) => !(row.healed > 1)).map((row) => row.op_id);
+  // What a better one replaced is held under that one's name; what was asked about twice is not asked again.
+  return counted.filter((row) => !row.receipt?.replaced_by && !(row.healed > 1)).map((row) => row.op_id);
 }
 
 /** Take back a record that has never left the phone. @returns {Promise<boolean>} false: it has left */
@@ -245,7 +245,7 @@ export async function discard(op_id) {
     const row = await ops.get(op_id);
     if (!row || !NEEDS_CARE.includes(row.state)) return false;
     await ops.delete(op_id);
-    for (const old of await mendedBy(ops, row)) await ops.delete(old.op_id);
+    await dropMended(ops, row);
     return true;
   });
   post({ t: 'outbox', change: 'discarded', op_id });
@@ -255,6 +255,14 @@ export async function discard(op_id) {
 async function mendedBy(ops, row) {
   const mended = await ops.index('author_state').getAll([row.author_id, 'mended']);
   return mended.filter((old) => old.replaced_by === row.op_id);
+}
+
+/** What `row` replaced, and what that had replaced, is not needed any more. */
+async function dropMended(ops, row) {
+  for (const old of await mendedBy(ops, row)) {
+    await dropMended(ops, old);
+    await ops.delete(old.op_id);
+  }
 }
 
 /** What `row` was to replace needs a person again. */
@@ -317,7 +325,7 @@ export async function settle(sent, results, now = Date.now()) {
       else if (changes.state !== 'done') found.needs += 1;
       else {
         found.done.push({ ...record, ...changes });
-        for (const old of await mendedBy(ops, row)) await ops.delete(old.op_id);
+        await dropMended(ops, row);
       }
     }
     return found;
@@ -332,8 +340,9 @@ async function judgement(record, result, now) {
     return { record, changes: { state: 'saved', why: result?.code, reseal: result?.code === 'cannot_open' } };
   }
   if (known === 'done') {
-    const { status, entity_id, revision } = result;
-    return { record, changes: { state: 'done', done_at: now, receipt: { status, entity_id, revision } } };
+    const { status, entity_id, revision, replaced_by } = result;
+    const receipt = { status, entity_id, revision, ...(replaced_by ? { replaced_by } : {}) };
+    return { record, changes: { state: 'done', done_at: now, receipt } };
   }
   // A copy that this phone could not read comes back from the server with its content.
   const { op, ...words } = result;

@@ -17,6 +17,7 @@ const LONGEST_WAIT_MS = 120000;
 
 let running = null;
 let again = null;
+let pressed = false;
 
 /**
  * Send everything that may be sent now. Calls that overlap share one run, and one more after it.
@@ -27,12 +28,15 @@ let again = null;
  */
 export function send({ reason = 'timer', fetch } = {}) {
   if (running) {
+    pressed = pressed || reason === 'button'; // a pressed button counts, whoever queued before it
     if (!again) {
       again = running
         .catch(() => {})
         .then(() => {
           again = null;
-          return send({ reason, fetch });
+          const why = pressed ? 'button' : reason;
+          pressed = false;
+          return send({ reason: why, fetch });
         });
     }
     return again;
@@ -66,7 +70,7 @@ async function drain(reason, fetch) {
   const state = { user_id: me.user.id, limits: { ...DEFAULT_LIMITS, ...me.limits }, fetch, reason };
   const result = await pushAll(state);
   const well = result.outcome === 'idle' || result.outcome === 'sent';
-  if (well && (await outbox.getMeta('failures'))) await outbox.setMeta('failures', 0);
+  if (well && (await outbox.getMeta('failures'))) await note('failures', 0);
   if (well) await receipts.compare(me.user.id, { fetch, now: result.sent > 0 });
   await outbox.dropOldReceipts(me.user.id);
   return { ...result, user_id: me.user.id };
@@ -74,12 +78,14 @@ async function drain(reason, fetch) {
 
 /** What the server tells whoever greets it: its newest key, the rules of the lock, its epoch. */
 async function greeted(me) {
-  await outbox.learnSealKey(me.seal);
   const { username, name } = me.user;
   await vault.contact(me.user.id, { username, name, ...me.policy }).catch(() => {}); // no lock kept here
   await vault.open();
-  if (vault.userId() === me.user.id) await outbox.protect(me.user.id);
-  await heedEpoch(me);
+  await unlessFull(async () => {
+    await outbox.learnSealKey(me.seal);
+    if (vault.userId() === me.user.id) await outbox.protect(me.user.id);
+    await heedEpoch(me);
+  });
 }
 
 /** A new epoch: the server came back from a backup, so its confirmations may be gone. */
@@ -90,6 +96,23 @@ async function heedEpoch(me) {
   if (known === me.epoch) return;
   if (known) await outbox.requeueDone(me.user.id);
   await outbox.setMeta(key, me.epoch);
+}
+
+/**
+ * A phone without room can note nothing, but what it holds can still be sent: the server knows each
+ * operation by its op_id, so what could not be noted is asked about again later.
+ */
+async function unlessFull(work, otherwise) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error?.name !== 'QuotaExceededError') throw error;
+    return otherwise;
+  }
+}
+
+function note(k, v) {
+  return unlessFull(() => outbox.setMeta(k, v));
 }
 
 async function pushAll(state) {
@@ -103,22 +126,28 @@ async function pushAll(state) {
     const gone = total.sent + total.needs + total.again;
     post({ t: 'sending', done: gone, total: gone + ready.length });
     const { sealed, chosen } = cut(ready, maxOps, maxBytes);
-    const batch = await outbox.claim(chosen);
+    // Unmarked, a record could be taken back while it is sent: those wait until that is over.
+    const unmarked = chosen.filter(({ row }) => row.tries > 0 || !(row.hold_until > Date.now()));
+    const batch = await unlessFull(
+      () => outbox.claim(chosen.map(({ row }) => row.op_id)),
+      unmarked.map(({ row, record }) => ({ ...record, sealed: row.sealed })),
+    );
     if (!batch.length) break;
     // Only somebody who can keep them is given the words back.
     const answer = await push(batch, { sealed, echo: Boolean(vault.holding()), fetch: state.fetch });
     if (answer.too_large && batch.length > 1) {
-      await outbox.release(batch, 'too_large');
+      await unlessFull(() => outbox.release(batch, 'too_large'));
       maxOps = Math.max(1, Math.min(Math.floor(batch.length / 2), answer.too_large.max_ops || Infinity));
       maxBytes = Math.max(1024, Math.min(Math.floor(maxBytes / 2), answer.too_large.max_bytes || Infinity));
       continue;
     }
     if (answer.too_large?.code) answer.results = [tooLarge(batch[0])];
     if (!answer.results) {
-      await outbox.release(batch, answer.outcome);
+      await unlessFull(() => outbox.release(batch, answer.outcome));
       return stop(answer.outcome, total.sent, answer.retry_ms);
     }
-    const settled = await outbox.settle(batch, answer.results);
+    const unnoted = { done: [], needs: 0, again: batch.length };
+    const settled = await unlessFull(() => outbox.settle(batch, answer.results), unnoted);
     for (const record of batch) tried.add(record.op_id);
     total.sent += settled.done.length;
     total.needs += settled.needs;
@@ -152,11 +181,12 @@ function cut(ready, maxOps, maxBytes) {
   const sealed = Boolean(ready[0].record.unreadable);
   const chosen = [];
   let bytes = 100;
-  for (const { row, record } of ready) {
+  for (const one of ready) {
+    const { row, record } = one;
     if (Boolean(record.unreadable) !== sealed) break;
     bytes += size(JSON.stringify(sealed ? asSealed(row) : asPlain(record))) + 1;
     if (chosen.length && (chosen.length >= maxOps || bytes > maxBytes)) break;
-    chosen.push(row.op_id);
+    chosen.push(one);
   }
   return { sealed, chosen };
 }
@@ -168,8 +198,8 @@ async function stop(outcome, sent, asked_ms) {
   const failures = ((await outbox.getMeta('failures')) || 0) + 1;
   const grown = Math.min(FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10), LONGEST_WAIT_MS);
   const retry_ms = asked_ms ?? Math.round(grown * (0.5 + Math.random()));
-  await outbox.setMeta('failures', failures);
-  await outbox.setMeta('not_before', {
+  await note('failures', failures);
+  await note('not_before', {
     at: Date.now() + retry_ms,
     set_at: Date.now(),
     asked: asked_ms !== null,

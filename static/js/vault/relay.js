@@ -3,7 +3,9 @@
 
 import * as vault from './vault.js';
 
-const PATIENCE_MS = 600; // a page frozen in the background never answers
+const INSTALL_MS = 20000;
+const PAGE_MS = 1500; // a page frozen in the background never answers
+const WORKER_MS = 10000; // a worker always does, if only to say that it has nothing; it may have to start first
 
 // ---- in a page ----
 
@@ -20,21 +22,27 @@ export function startInPage() {
 }
 
 async function askWorker() {
-  const container = navigator.serviceWorker;
-  if (!container) return null;
-  const worker = container.controller || (await container.getRegistration().catch(() => null))?.active;
-  return worker ? ask(worker, PATIENCE_MS * 2) : null;
+  const worker = await activeWorker();
+  return worker ? ask(worker, WORKER_MS) : null;
+}
+
+/** Not the controller: WebKit leaves a page that loads while the first worker starts without one for good. */
+async function activeWorker() {
+  return (await navigator.serviceWorker?.getRegistration().catch(() => undefined))?.active;
 }
 
 /** Give the worker the key, or take it away; resolves when it has it. */
 export async function tellWorker(message) {
-  const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
-  const worker = navigator.serviceWorker?.controller || registration?.active;
-  if (worker) await answerOf(worker, message, PATIENCE_MS);
+  const worker = await activeWorker();
+  if (worker) await answerOf(worker, message, WORKER_MS);
 }
 
-export function handOver() {
-  return tellWorker({ t: 'key', held: vault.holding() });
+/** Before this page is left: a worker that is still being installed is waited for, or the key would be lost. */
+export async function handOver() {
+  const { serviceWorker } = navigator;
+  const registered = await serviceWorker?.getRegistration().catch(() => undefined);
+  if (registered) await Promise.race([serviceWorker.ready, new Promise((go) => setTimeout(go, INSTALL_MS))]);
+  await tellWorker({ t: 'key', held: vault.holding() });
 }
 
 // ---- in the worker ----
@@ -60,7 +68,7 @@ async function reply(event) {
 /** Ask every page of ours, the one being left included; the first that holds the key is enough. */
 async function askPages(but) {
   const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true });
-  const asked = pages.filter((page) => page.id !== but).map((page) => ask(page, PATIENCE_MS));
+  const asked = pages.filter((page) => page.id !== but).map((page) => ask(page, PAGE_MS));
   if (!asked.length) return null;
   return Promise.any(
     asked.map(async (answer) => (await answer) || Promise.reject(new Error('locked'))),

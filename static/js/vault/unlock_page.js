@@ -211,6 +211,7 @@ async function tried(result) {
 }
 
 async function opened() {
+  note('正在打开……');
   await outbox.protect(state.who.user_id);
   await goOn(asked());
 }

@@ -283,13 +283,13 @@ export class Locked extends Error {
 }
 
 export async function encrypt(value, bound) {
-  const mine = held;
+  const mine = held || (await open());
   if (!mine) throw new Locked('locked');
   return crypt.encrypt(mine.key, value, `${mine.user_id}|${bound}`);
 }
 
 export async function decrypt(box, bound) {
-  const mine = held;
+  const mine = held || (await open());
   if (!mine) throw new Locked('locked');
   return crypt.decrypt(mine.key, box, `${mine.user_id}|${bound}`);
 }
