@@ -150,6 +150,12 @@ class Phone:
     def close(self) -> None:
         self.context.close()
 
+    def reopen(self) -> Page:
+        """Close the browser and open it again on the same profile."""
+        self.close()
+        self.open()
+        return self.page
+
     def offline(self, off: bool = True) -> None:
         self.context.set_offline(off)
 
