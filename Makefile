@@ -18,11 +18,13 @@ setup: ## virtual environment, pinned packages, browser libraries; quick when no
 run: setup ## migrate, fill demo data when empty, start web server and scheduler (PORT=8000)
 	@PORT=$(PORT) $(PY) tools/run.py
 
-test: setup ## everything: SQLite and PostgreSQL, both languages, real browser
+test: setup ## everything: SQLite and PostgreSQL, both languages, three browsers
+	@tools/engines.sh
 	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadfile
 	@$(MAKE) --no-print-directory node-test
 
 e2e: setup ## only the browser tests
+	@tools/engines.sh
 	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest tests/e2e
 
 check: setup ## ruff, mypy, import-linter, djlint, biome, node --test

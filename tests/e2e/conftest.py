@@ -117,7 +117,7 @@ def playwright() -> Iterator[Playwright]:
 def until(page: Page, script: str, argument: Any = None, seconds: float = 20) -> None:
     """Wait until `script` says true. Asked from outside: the page's CSP forbids a waiting eval inside."""
     stop = time.monotonic() + seconds
-    while not page.evaluate(script, argument):
+    while not _says(page, script, argument):
         assert time.monotonic() < stop, f"still not true: {script}"
         page.wait_for_timeout(50)
 
@@ -125,27 +125,41 @@ def until(page: Page, script: str, argument: Any = None, seconds: float = 20) ->
 PIN = "246813"
 
 
+LOCK_ASKS = "(words) => (document.querySelector('[data-lock=ask]')?.textContent || '').includes(words)"
+LOCK_GONE = (
+    "() => !document.querySelector('[data-page=unlock]') && 'ready' in document.documentElement.dataset"
+)
+LOCK_TAKES = "() => Boolean(document.querySelector('[data-page=unlock]:not([hidden]) [data-digit]:enabled'))"
+
+
 def set_pin(page: Page) -> None:
     """The first sign-in on a phone asks for a new PIN, twice."""
-    page.wait_for_url("**/unlock*")
+    page.wait_for_url(lambda url: "/unlock" in url)
     press(page, PIN)
-    expect(page.locator('[data-lock="ask"]')).to_contain_text("再输一次")
+    until(page, LOCK_ASKS, "再输一次")
     press(page, PIN)
-    page.wait_for_url(lambda url: "/unlock" not in url)
-    expect(page.locator("html[data-ready]")).to_be_attached()
+    until(page, LOCK_GONE)
 
 
 def unlock(page: Page) -> None:
     """The unlock page stands under whatever address was asked for, and gives way to it."""
     press(page, PIN)
-    expect(page.locator('[data-page="unlock"]')).to_have_count(0)
-    expect(page.locator("html[data-ready]")).to_be_attached()
+    until(page, LOCK_GONE)
 
 
 def press(page: Page, digits: str) -> None:
-    expect(page.locator('[data-page="unlock"]')).to_be_visible()
+    until(page, LOCK_TAKES)
     for digit in digits:
         page.locator(f'[data-digit="{digit}"]').click()
+
+
+def _says(page: Page, script: str, argument: Any) -> bool:
+    try:
+        return bool(page.evaluate(script, argument))
+    except Exception as error:
+        if "context" in str(error).lower() or "navigat" in str(error).lower():
+            return False  # the page was left while it was asked
+        raise
 
 
 class Phone:
@@ -176,6 +190,12 @@ class Phone:
     def close(self) -> None:
         self.context.close()
 
+    def reopen(self) -> Page:
+        """Close the browser and open it again on the same profile."""
+        self.close()
+        self.open()
+        return self.page
+
     def offline(self, off: bool = True) -> None:
         self.context.set_offline(off)
 
@@ -184,7 +204,7 @@ class Phone:
         self.page.goto("/sign-in")
         self.page.fill("#username", account["username"])
         self.page.fill("#password", account["password"])
-        self.page.click("button[type=submit]")
+        self.page.click("#sign-in button[type=submit]")
         self.page.wait_for_url(lambda url: "/sign-in" not in url)
         set_pin(self.page)
         self.wait_for_pack()

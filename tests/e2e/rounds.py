@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
+
+from tests.e2e.engines.page import expect
 
 MODES = {"home": "上门", "clinic": "门诊", "phone": "电话"}
 
