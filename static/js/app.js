@@ -1,5 +1,6 @@
 // Starts what every page needs, then the script of this page.
 
+import * as confirm from './confirm.js';
 import { deviceId } from './ids.js';
 import * as fresh from './offline/fresh.js';
 import * as install from './offline/install.js';
@@ -32,6 +33,7 @@ const SCRIPTS = {
 async function start() {
   careMode();
   ui.start();
+  confirm.start();
   opforms.start();
   signingOut();
   fresh.start(dress);

@@ -290,7 +290,8 @@ def test_no_list_pack_or_pull_tells_of_strangers(world: World, role: str) -> Non
     seen: dict[str, set[str]] = {}
     for url in (
         "/today", "/patients", "/orders", "/desk", "/family", "/notices", "/me", "/outbox", "/orders/new",
-        "/orders/new?q=Q", "/patients?q=Q&whole", "/api/pack", "/api/sync/pull", "/api/auth/me",
+        "/orders/new?q=Q", "/patients?q=Q&whole", "/devices", "/devices?q=Q",
+        "/api/pack", "/api/sync/pull", "/api/auth/me",
     ):  # fmt: skip
         answer = client.get(url)
         assert answer.status_code in (200, 403), url
