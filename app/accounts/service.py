@@ -143,6 +143,13 @@ def get(user_id: str | None) -> User | None:
     return None if user_id is None else db.session.get(User, user_id)
 
 
+def policy(user: User) -> dict[str, int]:
+    """What this person's phones must keep to: minutes until they lock, hours they show stored pages."""
+    lock = "FAMILY_LOCK_MINUTES" if user.role == "family" else "LOCK_MINUTES"
+    config = current_app.config
+    return {"lock_minutes": config[lock], "offline_hours": config["OFFLINE_HOURS"]}
+
+
 def set_care_mode(user: User, on: bool) -> None:
     user.care_mode = on
     db.session.commit()

@@ -13,15 +13,15 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.accounts import service as accounts
 from app.accounts.models import User
 from app.errors import DomainError
 from app.pwa import registry
 from app.pwa.build import build
 from app.shared import clock
-from app.sync import feed
+from app.sync import feed, sealing
 
 log = logging.getLogger("nuanxun")
-KEEP_FOR = timedelta(hours=72)
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,16 @@ def lines(user: User, since: Cursor | None) -> Iterator[str]:
     delta = since if since is not None and since.build == build() else None
     pages = list(registry.pages(user))
     wanted = [page for page in pages if delta is None or page.seq > delta.seq]
+    policy = accounts.policy(user)
+    expires_at = clock.now() + timedelta(hours=policy["offline_hours"])
     yield _line(
         t="pack",
         user=user.id,
         build=build(),
         epoch=feed.epoch(),
-        expires_at=clock.local(clock.now() + KEEP_FOR).isoformat(timespec="seconds"),
+        expires_at=clock.local(expires_at).isoformat(timespec="seconds"),
+        seal=sealing.current(),
+        policy=policy,
         total=len(wanted),
     )
     held = {page.url: page.rev for page in pages}

@@ -15,7 +15,7 @@ from app.errors import DomainError
 from app.guard import public
 from app.orgs import service as orgs
 from app.shared import clock, strictjson
-from app.sync import feed
+from app.sync import feed, sealing
 from app.sync.routes import json_body
 from app.sync.schema import LIMITS
 
@@ -76,8 +76,16 @@ def wiped() -> Response:
 def _who(user: User) -> dict[str, Any]:
     town = orgs.place(user.place_code[:9]) if user.place_code and len(user.place_code) >= 9 else None
     return {
-        "user": {"id": user.id, "name": user.name, "role": user.role, "town": town.code if town else None},
+        "user": {
+            "id": user.id,
+            "username": user.username,
+            "name": user.name,
+            "role": user.role,
+            "town": town.code if town else None,
+        },
         "server_time": clock.local(clock.now()).isoformat(timespec="milliseconds"),
         "limits": LIMITS,
         "epoch": feed.epoch(),
+        "seal": sealing.current(),
+        "policy": service.policy(user),
     }

@@ -10,7 +10,8 @@ from marshmallow import Schema, fields
 
 from app.forms.engine import all_definitions, answers_schema
 from app.shared.ids import OP_ID
-from app.sync import schema
+from app.sync import answer_schema, schema
+from app.sync.answers import CODE_DETAILS
 from app.sync.registry import entities, kinds
 
 
@@ -37,7 +38,8 @@ def document() -> dict[str, Any]:
         spec.components.schema(_payload_name(kind.name), schema=kind.schema)
     for key in all_definitions():
         spec.components.schema(_answers_name(key), schema=answers_schema(key))
-    spec.components.schema("Problem", schema=schema.ProblemSchema)
+    spec.components.schema("Sealed", schema=schema.SealedSchema)
+    spec.components.schema("Problem", schema=answer_schema.ProblemSchema)
     for path, operations in _paths().items():
         spec.path(path=path, operations=operations)
     shown = spec.to_dict()
@@ -59,18 +61,31 @@ def _payload_name(kind: str) -> str:
 def _mend_op(schemas: dict[str, Any]) -> None:
     """What marshmallow fields cannot say of themselves: the kinds known, and each kind's payload."""
     op = schemas["Op"]["properties"]
-    op["op_id"]["pattern"] = f"^{OP_ID.pattern}$"
+    op["op_id"]["pattern"] = op["replaces"]["pattern"] = f"^{OP_ID.pattern}$"
+    op["replaces"]["description"] = (
+        "本人此前未被接收、由这条更正的操作；多次更正时仍写最早的那条。接收后，旧编号再传为 duplicate。"
+    )
+    sealed = schemas["Sealed"]["properties"]
+    sealed["op_id"]["pattern"] = op["op_id"]["pattern"]
+    sealed["key_id"]["pattern"] = "^[0-9]{6}$"
+    sealed["data"]["pattern"] = "^[A-Za-z0-9_-]+$"
     op["recorded_at"]["format"] = "date-time"
     op["kind"] = {"type": "string", "enum": list(kinds)}
     op["payload"] = {"anyOf": [{"$ref": f"#/components/schemas/{_payload_name(k)}"} for k in kinds]}
-    batch = schemas.get("Push", {}).get("properties", {})
-    if batch:
-        batch["ops"] = {
+    for batch, items, of in (("Push", "ops", "Op"), ("PushSealed", "sealed", "Sealed")):
+        schemas[batch]["properties"][items] = {
             "type": "array",
             "minItems": 1,
             "maxItems": schema.MAX_OPS,
-            "items": {"$ref": "#/components/schemas/Op"},
+            "items": {"$ref": f"#/components/schemas/{of}"},
         }
+    for name in ("Result", "SealedResult"):
+        told = schemas[name]["properties"]
+        told["code"]["description"] = (
+            f"rejected：{'、'.join(CODE_DETAILS)}；conflict：stale_revision、bad_transition、already_applied"
+        )
+        told["replaced_by"]["description"] = "duplicate 时：接收的是更正它的这条操作"
+    schemas["SealedResult"]["properties"]["op"]["description"] = "echo 为 true 且未被接收时：打开后的原操作"
 
 
 def _answers_name(key: str) -> str:
@@ -101,36 +116,54 @@ def _paths() -> dict[str, dict[str, Any]]:
                 "summary": "登录",
                 "security": [],
                 "requestBody": _body(LoginSchema),
-                "responses": _answers("200", "已登录"),
+                "responses": _answers("200", "已登录", answer_schema.MeSchema),
             }
         },
         "/api/auth/logout": {"post": {"summary": "退出", "responses": _answers("204", "已退出")}},
-        "/api/auth/me": {"get": {"summary": "当前登录", "responses": _answers("200", "当前登录")}},
+        "/api/auth/me": {
+            "get": {"summary": "当前登录", "responses": _answers("200", "当前登录", answer_schema.MeSchema)}
+        },
         "/api/sync/push": {
             "post": {
                 "summary": "上传操作",
                 "requestBody": _body(schema.PushSchema),
-                "responses": _answers("200", "逐条结果", schema.PushAnswerSchema),
+                "responses": _answers("200", "逐条结果", answer_schema.PushAnswerSchema),
             }
         },
         "/api/sync/pull": {
             "get": {
                 "summary": "取得变更",
                 "parameters": [
-                    {"in": "query", "name": "cursor", "schema": {"type": "string", "maxLength": 200}},
-                    {
-                        "in": "query",
-                        "name": "limit",
-                        "schema": {"type": "integer", "minimum": 1, "maximum": 500, "default": 200},
-                    },
+                    _asked("cursor", {"type": "string", "maxLength": 200}),
+                    _asked("limit", {"type": "integer", "minimum": 1, "maximum": 500, "default": 200}),
                 ],
-                "responses": _answers("200", "变更", schema.PullAnswerSchema),
+                "responses": _answers("200", "变更", answer_schema.PullAnswerSchema),
+            }
+        },
+        "/api/sync/sealed": {
+            "post": {
+                "summary": "上传手机上加密的操作",
+                "description": "结果与 /api/sync/push 相同；明文、加密各传一次时，后一次为 duplicate。",
+                "requestBody": _body(schema.PushSealedSchema),
+                "responses": _answers("200", "逐条结果", answer_schema.PushSealedAnswerSchema),
+            }
+        },
+        "/api/sync/receipts": {
+            "get": {
+                "summary": "核对：服务器收到了本人这台手机的哪些操作",
+                "description": "digest：op_id 排序，各加换行，取 SHA-256；since 与 recorded_at 前十个字比较。",
+                "parameters": [
+                    _asked("device_id", {"type": "string", "minLength": 1, "maxLength": 64}, required=True),
+                    _asked("since", {"type": "string", "format": "date"}, required=True),
+                    _asked("list", {"type": "string", "enum": ["0", "1"], "default": "0"}),
+                ],
+                "responses": _answers("200", "收条", answer_schema.ReceiptsSchema),
             }
         },
         "/api/pack": {
             "get": {
                 "summary": "离线随访包（NDJSON）",
-                "parameters": [{"in": "query", "name": "cursor", "schema": {"type": "string"}}],
+                "parameters": [_asked("cursor", {"type": "string"})],
                 "responses": {
                     "200": {"description": "页面流", "content": {"application/x-ndjson": {}}},
                     "default": _problem(),
@@ -152,15 +185,19 @@ def _paths() -> dict[str, dict[str, Any]]:
         },
     }
     for entity in entities:
-        revision = {"in": "query", "name": "revision", "schema": {"type": "integer", "minimum": 1}}
+        revision = _asked("revision", {"type": "integer", "minimum": 1})
         paths[f"/api/{entity}s/{{id}}"] = {
             "get": {
                 "summary": "最新版本",
                 "parameters": [_id(), revision],
-                "responses": _answers("200", "记录", schema.ChangeSchema),
+                "responses": _answers("200", "记录", answer_schema.ChangeSchema),
             }
         }
     return paths
+
+
+def _asked(name: str, of: dict[str, Any], required: bool = False) -> dict[str, Any]:
+    return {"in": "query", "name": name, "required": required, "schema": of}
 
 
 def _id() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -31,6 +32,8 @@ def change(user: User, revision: Revision) -> dict[str, Any]:
     }
     if revision.state is not None:
         shown["state"] = revision.state
+    if revision.replaces is not None:
+        shown["replaces"] = revision.replaces
     if abs(revision.skew_s) > 300:
         shown["skew_s"] = revision.skew_s
     return entities[revision.entity_kind].show(user, shown)
@@ -97,6 +100,32 @@ def removed(user: User, since: int, until: int) -> list[str]:
     still = select(Revision.entity_id).where(about_gone, in_scope(user))
     statement = select(Revision.entity_id).where(about_gone, Revision.entity_id.not_in(still)).distinct()
     return sorted(db.session.scalars(statement))
+
+
+def receipts(user: User, device_id: str, since: str, listed: bool) -> dict[str, Any]:
+    """What is kept of `user`'s own operations from one phone, recorded on day `since` or later.
+
+    The day is the one the phone wrote, in its own offset: both sides have that text, and so mean the same
+    set whatever their clocks say. Text order is the order of days: recorded_at begins with YYYY-MM-DD.
+    """
+    statement = select(Revision.op_id).where(
+        Revision.author_id == user.id, Revision.device_id == device_id, Revision.recorded_at >= since
+    )
+    op_ids = sorted(db.session.scalars(statement))
+    answer: dict[str, Any] = {
+        "device_id": device_id,
+        "since": since,
+        "count": len(op_ids),
+        "digest": receipts_digest(op_ids),
+        "server_time": clock.local(clock.now()).isoformat(timespec="milliseconds"),
+        "epoch": feed.epoch(),
+    }
+    return {**answer, "op_ids": op_ids} if listed else answer
+
+
+def receipts_digest(op_ids: list[str]) -> str:
+    """Hex SHA-256 over the sorted op_ids, each followed by LF."""
+    return hashlib.sha256("".join(f"{op_id}\n" for op_id in sorted(op_ids)).encode()).hexdigest()
 
 
 def read_cursor(user: User, cursor: str) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user
+from marshmallow import Schema
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.accounts import audit, throttle
@@ -24,6 +25,8 @@ from app.sync.schema import (
     PUSHES_A_MINUTE,
     PullQuerySchema,
     PushSchema,
+    PushSealedSchema,
+    ReceiptsQuerySchema,
 )
 
 bp = Blueprint("sync", __name__)
@@ -32,17 +35,24 @@ PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 
 @bp.post("/api/sync/push")
 def push() -> Response:
-    throttle.hit(f"push:{current_user.id}:{throttle.session_key()}", PUSHES_A_MINUTE, window_s=60)
-    body = json_body()
-    outer = list(strictjson.faults(body, inside=lambda key: key != "ops"))
-    if outer:
-        raise DomainError("请求的格式有误。", errors=outer, code="invalid", status=422)
-    batch = PushSchema().load(body)
-    if len(batch["ops"]) > MAX_OPS:
-        raise too_large(f"一次最多上传 {MAX_OPS} 条。")
-    sent_at = clock.parse_moment(batch["sent_at"])
-    results = service.push(current_user, batch["ops"], sent_at)
+    batch = _batch(PushSchema(), "ops")
+    results = service.push(current_user, batch["ops"], clock.parse_moment(batch["sent_at"]))
     return jsonify({"server_time": _now(), "results": results})
+
+
+@bp.post("/api/sync/sealed")
+def push_sealed() -> Response:
+    batch = _batch(PushSealedSchema(), "sealed")
+    sent_at = clock.parse_moment(batch["sent_at"])
+    results = service.push_sealed(current_user, batch["sealed"], sent_at, echo=batch["echo"])
+    return jsonify({"server_time": _now(), "results": results})
+
+
+@bp.get("/api/sync/receipts")
+def receipts() -> Response:
+    query = ReceiptsQuerySchema().load(request.args)
+    listed = query["list"] == "1"
+    return jsonify(queries.receipts(current_user, query["device_id"], query["since"], listed))
 
 
 @bp.get("/api/sync/pull")
@@ -82,6 +92,19 @@ def health() -> Response:
     finally:
         writing.reset(token)
     return jsonify({"status": "ok", "server_time": _now()})
+
+
+def _batch(schema: Schema, items: str) -> dict[str, Any]:
+    """The batch in the body, its `items` unlooked at: each is judged on its own. Counts one push."""
+    throttle.hit(f"push:{current_user.id}:{throttle.session_key()}", PUSHES_A_MINUTE, window_s=60)
+    body = json_body()
+    outer = list(strictjson.faults(body, inside=lambda key: key != items))
+    if outer:
+        raise DomainError("请求的格式有误。", errors=outer, code="invalid", status=422)
+    batch: dict[str, Any] = schema.load(body)
+    if len(batch[items]) > MAX_OPS:
+        raise too_large(f"一次最多上传 {MAX_OPS} 条。")
+    return batch
 
 
 def too_large(detail: str) -> DomainError:

@@ -1,4 +1,4 @@
-"""The shapes of SYNC §3, from which /api/openapi.json is generated too."""
+"""The shapes of what comes in (SYNC §3), from which /api/openapi.json is generated too."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from app.shared.ids import OP_ID
 MAX_OPS = 100
 MAX_OP_BYTES = 64 * 1024
 MAX_BODY_BYTES = 1024 * 1024
+MAX_OPENED_BYTES = 2 * MAX_OP_BYTES  # of a sealed operation: its JSON may be written with escapes
+# base64url of the format byte, the key's point (65) and the tag (16) around the largest
+MAX_SEALED_CHARS = -(-(MAX_OPENED_BYTES + 1 + 65 + 16) * 4 // 3)
 MAX_INFLATED_BYTES = 2 * 1024 * 1024
 PUSHES_A_MINUTE = 60
 LIMITS = {
@@ -79,6 +82,31 @@ class Moment(fields.String):
         return text
 
 
+class Flag(fields.Boolean):
+    """true or false of JSON: marshmallow's own would take "on" and 1."""
+
+    default_error_messages = {"null": "不能为空", "invalid": "应为 true 或 false"}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Day(fields.String):
+    """YYYY-MM-DD; kept as the text it came as."""
+
+    default_error_messages = {"required": "必填", "null": "不能为空", "invalid": "应为日期"}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            clock.parse_day(text)
+        except ValueError as error:
+            raise ValidationError("日期格式不对，应为 2026-06-01 这样") from error
+        return text
+
+
 class Strict(Schema):
     """Unknown fields are refused: strictness today is compatibility tomorrow."""
 
@@ -88,31 +116,42 @@ class Strict(Schema):
     error_messages = {"unknown": "不认识的字段", "type": "应为对象"}
 
 
+UUID = validate.Regexp(f"{OP_ID.pattern}\\Z", error="应为小写的 UUID（第 7 或 4 版）")
+NAMED = validate.Length(1, 64, error="长度应为 1 到 64")
+
+
 class OpSchema(Strict):
-    op_id = Text(
-        required=True,
-        validate=validate.Regexp(f"{OP_ID.pattern}\\Z", error="应为小写的 UUID（第 7 或 4 版）"),
-    )
-    device_id = Text(required=True, validate=validate.Length(1, 64, error="长度应为 1 到 64"))
-    author_id = Text(required=True, validate=validate.Length(1, 64, error="长度应为 1 到 64"))
+    """Schema 2. What a further one may change: docs/decisions/0016-operations-have-schemas.md"""
+
+    op_id = Text(required=True, validate=UUID)
+    device_id = Text(required=True, validate=NAMED)
+    author_id = Text(required=True, validate=NAMED)
     kind = Text(required=True, validate=validate.Length(1, 40, error="长度应为 1 到 40"))
     recorded_at = Moment(required=True, validate=validate.Length(max=40, error="时间过长"))
     base_revision = Whole(validate=validate.Range(1, 2**31 - 1, error="应为正整数"))
+    replaces = Text(validate=UUID)  # since schema 2: the author's refused operation that this one mends
     payload = fields.Dict(
         required=True, error_messages={"required": "必填", "null": "不能为空", "invalid": "应为对象"}
     )
 
 
-class PushSchema(Schema):
-    """The batch around the operations; each operation is checked on its own."""
+class SealedSchema(Strict):
+    """One operation sealed on the phone (sealing.py); op_id and author_id are repeated inside."""
 
-    class Meta:
-        unknown = RAISE
+    op_id = Text(required=True, validate=UUID)
+    author_id = Text(required=True, validate=NAMED)
+    key_id = Text(required=True, validate=validate.Regexp(r"[0-9]{6}\Z", error="应为六位数字"))
+    data = Text(
+        required=True,
+        validate=[
+            validate.Length(1, MAX_SEALED_CHARS, error=f"长度应为 1 到 {MAX_SEALED_CHARS}"),
+            validate.Regexp(r"[A-Za-z0-9_-]+\Z", error="应为不带填充的 base64url"),
+        ],
+    )
 
-    error_messages = {"unknown": "不认识的字段", "type": "应为对象"}
 
-    sent_at = Moment(required=True)
-    ops = fields.List(
+def _batch() -> fields.List:
+    return fields.List(
         fields.Raw(allow_none=True),
         required=True,
         validate=validate.Length(min=1, error="至少要有一条操作"),
@@ -120,53 +159,19 @@ class PushSchema(Schema):
     )
 
 
-class FieldErrorSchema(Schema):
-    pointer = fields.String(required=True)
-    code = fields.String(required=True)
-    message = fields.String()
+class PushSchema(Strict):
+    """The batch around the operations; each operation is checked on its own."""
+
+    sent_at = Moment(required=True)
+    ops = _batch()
 
 
-class ResultSchema(Schema):
-    op_id = fields.String(required=True, allow_none=True)
-    status = fields.String(
-        required=True, validate=validate.OneOf(["applied", "duplicate", "conflict", "rejected"])
-    )
-    entity_id = fields.String()
-    revision = fields.Integer()
-    code = fields.String()
-    detail = fields.String()
-    errors = fields.List(fields.Nested(FieldErrorSchema))
-    current = fields.Dict()
+class PushSealedSchema(Strict):
+    """The same around sealed ones."""
 
-
-class PushAnswerSchema(Schema):
-    server_time = fields.String(required=True)
-    results = fields.List(fields.Nested(ResultSchema), required=True)
-
-
-class ChangeSchema(Schema):
-    id = fields.String(required=True)
-    revision = fields.Integer(required=True)
-    kind = fields.String(required=True)
-    op_id = fields.String(required=True)
-    author_id = fields.String(required=True)
-    recorded_at = fields.String(required=True)
-    received_at = fields.String(required=True)
-    state = fields.String()
-    payload = fields.Dict(required=True)
-
-
-class RemovedSchema(Schema):
-    id = fields.String(required=True)
-
-
-class PullAnswerSchema(Schema):
-    changes = fields.List(fields.Nested(ChangeSchema), required=True)
-    removed = fields.List(fields.Nested(RemovedSchema), required=True)
-    cursor = fields.String(required=True)
-    more = fields.Boolean(required=True)
-    epoch = fields.String(required=True)
-    server_time = fields.String(required=True)
+    sent_at = Moment(required=True)
+    sealed = _batch()
+    echo = Flag(load_default=False)
 
 
 class PullQuerySchema(Schema):
@@ -177,11 +182,10 @@ class PullQuerySchema(Schema):
     limit = Count(load_default=200, validate=validate.Range(1, 500, error="条数应为 1 到 500"))
 
 
-class ProblemSchema(Schema):
-    type = fields.String(required=True)
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    code = fields.String(required=True)
-    detail = fields.String()
-    request_id = fields.String()
-    errors = fields.List(fields.Nested(FieldErrorSchema))
+class ReceiptsQuerySchema(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    device_id = Text(required=True, validate=NAMED)
+    since = Day(required=True)
+    list = Text(load_default="0", validate=validate.OneOf(("0", "1"), error="应为 0 或 1"))

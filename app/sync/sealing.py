@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import current_app
 
 from app.shared import clock, strictjson
+from app.sync.schema import MAX_OPENED_BYTES
 
 INFO = b"nuanxun-op-1"
 PLAIN, GZIPPED = 0, 1
-MAX_OPENED_BYTES = 128 * 1024  # twice what one operation may have: its JSON may be written with escapes
 KEY_ID = re.compile(r"[0-9]{6}")
 SUITE = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 # The order of P-256 (SEC 2, secp256r1): a private key is a number from 1 to ORDER - 1.

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from marshmallow import ValidationError
 from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.accounts import audit
 from app.accounts.models import User
-from app.errors import DomainError, NotFound, frames_only, from_marshmallow
+from app.errors import DomainError, NotFound, frames_only
 from app.extensions import db
 from app.shared import clock, strictjson
 from app.shared.ids import is_id, new_id
-from app.sync import feed
+from app.sync import checks, feed
+from app.sync.answers import ALREADY_APPLIED, accepted, refusal
 from app.sync.models import Revision
 from app.sync.registry import Applied, Conflict, Kind, Op, Rejected, kinds
-from app.sync.schema import MAX_OP_BYTES, OpSchema
 
-CODE_DETAILS = {
-    "invalid": "填写的内容有误，请改好再上传。",
-    "unknown_kind": "服务器不认识这种操作，请更新应用。",
-    "op_id_reused": "这个编号已用于另一条记录。",
-    "author_mismatch": "这条记录不是当前登录的人写的。",
-    "forbidden": "您的账号不能做这件事。",
-    "not_found": "内容不存在，或不在您的服务范围内。",
-    "missing_dependency": "它依赖的记录还没有上传。",
-}
 TURN_S = 0.25
-op_schema = OpSchema()
 log = logging.getLogger("nuanxun")
 
 
@@ -55,6 +44,30 @@ def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
     return results
 
 
+def push_sealed(
+    user: User, entries: list[Any], sent_at: datetime, echo: bool = False
+) -> list[dict[str, Any]]:
+    """The same for operations of `user` sealed on a phone; what cannot be opened is refused in its place.
+
+    With `echo` every refused operation comes back opened, as `op`: the phone may be unable to read its copy.
+    """
+    results: dict[int, dict[str, Any]] = {}
+    ops: dict[int, dict[str, Any]] = {}
+    for place, entry in enumerate(entries):
+        try:
+            ops[place] = checks.opened(entry, user.id)
+        except Rejected as no:
+            op_id = checks.id_in(entry)
+            results[place] = refusal(user, op_id, None, "rejected", no.code, no.detail, errors=no.errors)
+    judged = push(user, list(ops.values()), sent_at)
+    db.session.commit()  # the audit lines, where nothing was left to push
+    for (place, op), result in zip(ops.items(), judged, strict=True):
+        # What is no clean JSON could not be written back; no phone of ours seals such a thing.
+        shown = echo and result["status"] in ("rejected", "conflict") and not any(strictjson.faults(op))
+        results[place] = {**result, "op": op} if shown else result
+    return [results[place] for place in range(len(entries))]
+
+
 def _turn(user: User, ops: list[Any], received_at: datetime, skew: timedelta) -> list[dict[str, Any]]:
     """Handle as many of `ops` as fit into one turn of holding the feed's lock; at least one.
 
@@ -67,9 +80,9 @@ def _turn(user: User, ops: list[Any], received_at: datetime, skew: timedelta) ->
     until = monotonic() + TURN_S
     results = []
     with _remembering():
-        known = _known(ops)
+        past = _past(user, ops)
         for raw in ops:
-            results.append(_one(user, raw, received_at, skew, known))
+            results.append(_one(user, raw, received_at, skew, past))
             if monotonic() > until:
                 break
     return results
@@ -91,11 +104,29 @@ def _remembering() -> Iterator[None]:
         event.remove(session, "loaded_as_persistent", hold)
 
 
-def _known(ops: list[Any]) -> dict[str, Revision]:
-    """The revisions that operations of these ids made before, in one query. Called under the lock."""
-    ids = {raw["op_id"] for raw in ops if isinstance(raw, dict) and is_id(raw.get("op_id"))}
-    found = db.session.scalars(select(Revision).where(Revision.op_id.in_(ids)))
-    return {revision.op_id: revision for revision in found}
+@dataclass(frozen=True)
+class Past:
+    """What this batch may meet again: operations applied before, and the author's that were mended."""
+
+    applied: dict[str, Revision]
+    mended: dict[str, Revision]
+
+    def add(self, made: Revision) -> None:
+        self.applied[made.op_id] = made
+        if made.replaces is not None:
+            self.mended[made.replaces] = made
+
+
+def _past(user: User, ops: list[Any]) -> Past:
+    """Two queries for the whole batch. Called under the lock."""
+    named = [raw.get(name) for raw in ops if isinstance(raw, dict) for name in ("op_id", "replaces")]
+    ids = {op_id for op_id in named if is_id(op_id)}
+    applied = db.session.scalars(select(Revision).where(Revision.op_id.in_(ids)))
+    mine = select(Revision).where(Revision.author_id == user.id, Revision.replaces.in_(ids))
+    return Past(
+        {revision.op_id: revision for revision in applied},
+        {str(revision.replaces): revision for revision in db.session.scalars(mine)},
+    )
 
 
 def submit(
@@ -126,61 +157,62 @@ def submit(
     return result
 
 
-def _one(
-    user: User, raw: Any, received_at: datetime, skew: timedelta, done: dict[str, Revision]
-) -> dict[str, Any]:
-    op_id = raw.get("op_id") if isinstance(raw, dict) else None
-    op_id = op_id if is_id(op_id) else None
+def _one(user: User, raw: Any, received_at: datetime, skew: timedelta, past: Past) -> dict[str, Any]:
+    op_id = checks.id_in(raw)
     savepoint = db.session.begin_nested()
     try:
-        result, made = _judge(user, raw, received_at, skew, done)
+        result, made = _judge(user, raw, received_at, skew, past)
         savepoint.commit()
         if made is not None:
-            done[made.op_id] = made
+            past.add(made)
         return result
     except Rejected as no:
         savepoint.rollback()
-        return _refusal(user, op_id, raw, "rejected", no.code, no.detail, errors=no.errors)
+        return refusal(user, op_id, raw, "rejected", no.code, no.detail, errors=no.errors)
     except Conflict as no:
         savepoint.rollback()
         if no.keep is not None:
             with db.session.begin_nested():
                 no.keep()
-        return _refusal(user, op_id, raw, "conflict", no.code, no.detail, current=no.current)
+        return refusal(user, op_id, raw, "conflict", no.code, no.detail, current=no.current)
     except IntegrityError:
         savepoint.rollback()
-        return _refusal(user, op_id, raw, "rejected", "invalid", "内容与已有的数据冲突。")
+        return refusal(user, op_id, raw, "rejected", "invalid", "内容与已有的数据冲突。")
     except DataError:
         savepoint.rollback()
-        return _refusal(user, op_id, raw, "rejected", "invalid", "有内容过长或超出范围，存不进去。")
+        return refusal(user, op_id, raw, "rejected", "invalid", "有内容过长或超出范围，存不进去。")
     except SQLAlchemyError:
         raise  # the database is in trouble, not the operation
     except Exception as error:
         # One odd visit must not block a week of work; sent again after a repair it is judged afresh.
         savepoint.rollback()
         log.error("operation failed: %s", type(error).__name__, exc_info=frames_only(error))
-        return _refusal(user, op_id, raw, "rejected", "invalid", "服务器处理这条记录时出了错，已经记录下来。")
+        return refusal(user, op_id, raw, "rejected", "invalid", "服务器处理这条记录时出了错，已经记录下来。")
 
 
 def _judge(
-    user: User, raw: Any, received_at: datetime, skew: timedelta, done: dict[str, Revision]
+    user: User, raw: Any, received_at: datetime, skew: timedelta, past: Past
 ) -> tuple[dict[str, Any], Revision | None]:
     """The result, and the revision if there is a new one."""
-    digest = _shape(raw)
+    digest = checks.digest_of(raw)
     if raw["author_id"] != user.id:
         raise Rejected("author_mismatch")
     # op_id before anything about the record: a late copy of an applied edit is a duplicate, not a conflict
-    known = done.get(raw["op_id"])
+    known = past.applied.get(raw["op_id"])
     if known is not None:
         if known.author_id != user.id or known.digest != digest:
             raise Rejected("op_id_reused")
-        return _result("duplicate", known.op_id, known.entity_id, known.revision), None
+        return accepted("duplicate", known.op_id, known.entity_id, known.revision), None
+    if (better := past.mended.get(raw["op_id"])) is not None:
+        mended = accepted("duplicate", raw["op_id"], better.entity_id, better.revision)
+        return {**mended, "replaced_by": better.op_id}, None
+    _not_mended_yet(user, raw.get("replaces"), past)
     kind = kinds.get(raw["kind"])
     if kind is None:
         raise Rejected("unknown_kind")
     if user.role not in kind.roles:
         raise Rejected("forbidden")
-    _payload(kind, raw)
+    checks.check_payload(kind, raw)
     op = Op(
         op_id=raw["op_id"],
         device_id=raw["device_id"],
@@ -194,35 +226,19 @@ def _judge(
     )
     applied = _apply(kind, op)
     made = _keep(op, raw, kind, applied, digest)
-    return _result("applied", op.op_id, applied.entity_id, applied.revision), made
+    return accepted("applied", op.op_id, applied.entity_id, applied.revision), made
 
 
-def _shape(raw: Any) -> str:
-    """The digest of a well-shaped operation. Raises Rejected naming every fault of its outer shape."""
-    found = list(strictjson.faults(raw))
-    if found:
-        raise Rejected("invalid", errors=found)
-    if not isinstance(raw, dict):
-        raise Rejected("invalid", errors=[{"pointer": "", "code": "invalid", "message": "应为对象"}])
-    try:
-        op_schema.load(raw)
-    except ValidationError as error:
-        raise Rejected("invalid", errors=from_marshmallow(error)) from error
-    canonical = strictjson.canonical(raw).encode("utf-8")
-    if len(canonical) > MAX_OP_BYTES:
-        message = f"单条记录不能超过 {MAX_OP_BYTES // 1024} KB"
-        raise Rejected("invalid", errors=[{"pointer": "", "code": "too_large", "message": message}])
-    return hashlib.sha256(canonical).hexdigest()
-
-
-def _payload(kind: Kind, raw: dict[str, Any]) -> None:
-    if kind.needs_base and "base_revision" not in raw:
-        fault = {"pointer": "/base_revision", "code": "required", "message": "必填：所依据的版本号"}
+def _not_mended_yet(user: User, op_id: str | None, past: Past) -> None:
+    """Raises when what an operation replaces was applied, by itself or mended before."""
+    found = past.applied.get(op_id or "") or past.mended.get(op_id or "")
+    if found is None:
+        return
+    if found.author_id != user.id:
+        fault = {"pointer": "/replaces", "code": "invalid", "message": "只能更正自己的记录"}
         raise Rejected("invalid", errors=[fault])
-    try:
-        kind.schema().load(raw["payload"])
-    except ValidationError as error:
-        raise Rejected("invalid", errors=from_marshmallow(error, "/payload")) from error
+    current = {"entity_id": found.entity_id, "revision": found.revision}
+    raise Conflict("already_applied", ALREADY_APPLIED, current)
 
 
 def _apply(kind: Kind, op: Op) -> Applied:
@@ -250,36 +266,10 @@ def _keep(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str
         received_at=op.received_at.astimezone(UTC),
         skew_s=max(-(2**31), min(2**31 - 1, int(op.skew.total_seconds()))),
         state=applied.state,
+        replaces=raw.get("replaces"),
         payload=feed.seal_payload(text, kind.sealed),
     )
     feed.append(made)
     audit.note(kind.name, object_id=applied.entity_id, patient_id=applied.patient_id, user=op.author)
     db.session.flush()
     return made
-
-
-def _result(status: str, op_id: str, entity_id: str, revision: int) -> dict[str, Any]:
-    return {"op_id": op_id, "status": status, "entity_id": entity_id, "revision": revision}
-
-
-def _refusal(
-    user: User,
-    op_id: str | None,
-    raw: Any,
-    status: str,
-    code: str,
-    detail: str,
-    errors: list[dict[str, str]] | None = None,
-    current: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The answer of a refused operation; all it leaves is an audit line (SYNC §3 rule 6)."""
-    kind = raw.get("kind") if isinstance(raw, dict) else None
-    action = kind if isinstance(kind, str) and kind in kinds else "op.unknown"
-    audit.note(action, object_id=op_id, result=f"{status}:{code}", user=user)
-    result: dict[str, Any] = {"op_id": op_id, "status": status, "code": code}
-    result["detail"] = detail or CODE_DETAILS.get(code, "")
-    if errors:
-        result["errors"] = errors
-    if current is not None:
-        result["current"] = current
-    return result

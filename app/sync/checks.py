@@ -1,0 +1,81 @@
+"""What an operation, open or sealed, must look like before anybody asks what it means."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from app.errors import from_marshmallow
+from app.shared import strictjson
+from app.shared.ids import is_id
+from app.sync import sealing
+from app.sync.registry import Kind, Rejected
+from app.sync.schema import MAX_OP_BYTES, OpSchema, SealedSchema
+
+op_schema = OpSchema()
+sealed_schema = SealedSchema()
+
+
+def id_in(raw: Any) -> str | None:
+    """The op_id that the answer to `raw` may bear; None where there is none to be read."""
+    op_id = raw.get("op_id") if isinstance(raw, dict) else None
+    return op_id if is_id(op_id) else None
+
+
+def digest_of(raw: Any) -> str:
+    """The digest of a well-shaped operation. Raises Rejected naming every fault of its outer shape."""
+    _outer(op_schema, raw)
+    if raw.get("replaces") == raw["op_id"]:
+        raise _fault("/replaces", "invalid", "不能是这条操作自己的编号")
+    canonical = strictjson.canonical(raw).encode("utf-8")
+    if len(canonical) > MAX_OP_BYTES:
+        raise _fault("", "too_large", f"单条记录不能超过 {MAX_OP_BYTES // 1024} KB")
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def check_payload(kind: Kind, raw: dict[str, Any]) -> None:
+    """Raises Rejected when the payload is not what its kind wants."""
+    if kind.needs_base and "base_revision" not in raw:
+        raise _fault("/base_revision", "required", "必填：所依据的版本号")
+    _load(kind.schema(), raw["payload"], "/payload")
+
+
+def opened(entry: Any, author_id: str) -> dict[str, Any]:
+    """The operation inside a sealed entry of this author. Raises Rejected.
+
+    Nothing of the inside is told before it has named this author: whoever finds a sealed operation must not
+    learn from our answers what it holds.
+    """
+    _outer(sealed_schema, entry)
+    if entry["author_id"] != author_id:
+        raise Rejected("author_mismatch")
+    try:
+        op = sealing.open_op(entry)
+    except sealing.CannotOpen:
+        raise Rejected("cannot_open") from None
+    for name in ("op_id", "author_id"):
+        if op.get(name) != entry[name]:
+            raise _fault(f"/{name}", "mismatch", "与加密内容里写的不一致")
+    return op
+
+
+def _outer(shape: Schema, raw: Any) -> None:
+    found = list(strictjson.faults(raw))
+    if found:
+        raise Rejected("invalid", errors=found)
+    if not isinstance(raw, dict):
+        raise _fault("", "invalid", "应为对象")
+    _load(shape, raw)
+
+
+def _load(shape: Schema, raw: dict[str, Any], pointer: str = "") -> None:
+    try:
+        shape.load(raw)
+    except ValidationError as error:
+        raise Rejected("invalid", errors=from_marshmallow(error, pointer)) from error
+
+
+def _fault(pointer: str, code: str, message: str) -> Rejected:
+    return Rejected("invalid", errors=[{"pointer": pointer, "code": code, "message": message}])
