@@ -28,6 +28,7 @@ const SCRIPTS = {
   order: () => import('./orders/tracking.js'),
   desk: () => import('./orders/desk.js'),
   outbox: () => import('./offline/outbox_page.js'),
+  handover: () => import('./offline/handover.js'),
 };
 
 async function start() {
@@ -80,6 +81,10 @@ async function forgetOthers() {
 }
 
 function signIn() {
+  // Records from a QR code travel behind the #, and go on to where they are taken after signing in.
+  const form = document.querySelector('[data-sign-in]');
+  if (form && location.hash && form.elements.next.value.startsWith('/handover'))
+    form.action = `/sign-in${location.hash}`;
   for (const field of document.querySelectorAll('[data-device-id]')) {
     field.value = deviceId();
     net.outcome = 'unknown'; // what is said about the session ends here
