@@ -151,7 +151,7 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/api/sync/receipts": {
             "get": {
                 "summary": "核对：服务器收到了本人这台手机的哪些操作",
-                "description": "digest：op_id 排序，各加换行，取 SHA-256；since 与 recorded_at 前十个字比较。",
+                "description": "digest：op_id 排序，各加换行，取 SHA-256；since 比 recorded_at 前十个字。",
                 "parameters": [
                     _asked("device_id", {"type": "string", "minLength": 1, "maxLength": 64}, required=True),
                     _asked("since", {"type": "string", "format": "date"}, required=True),

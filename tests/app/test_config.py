@@ -60,3 +60,15 @@ def test_any_common_postgresql_address_is_understood(scheme):
     assert (
         read_settings(GOOD | {"DATABASE_URL": f"{scheme}u@h/d"}).database_url == "postgresql+psycopg://u@h/d"
     )
+
+
+def test_former_secrets_are_named_newest_first():
+    assert read_settings(GOOD).secret_key_fallbacks == ()
+    older = ["n" * 32, "o" * 40]
+    assert read_settings(GOOD | {"SECRET_KEY_FALLBACKS": " , ".join(older)}).secret_key_fallbacks == (*older,)
+
+
+def test_a_former_secret_is_never_told():
+    with pytest.raises(SettingError) as caught:
+        read_settings(GOOD | {"SECRET_KEY_FALLBACKS": "my former secret"})
+    assert "my former secret" not in str(caught.value)

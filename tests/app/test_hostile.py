@@ -28,6 +28,7 @@ from tests.app.orders.town import Town, in_days
 from tests.app.visits import sheets
 from tests.factories import Factory, an_id_card
 from tests.hostile import INJECTIONS, INSIDES, ODD_TEXT, Loose, changed
+from tests.sealing import seal_bytes, sealed
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -523,7 +524,7 @@ BODIES = [
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body[:30].decode("latin-1"))
 @ONLY_SQLITE
 def test_broken_json_is_refused_as_a_whole(make, town, body, database_url) -> None:
-    for url in ("/api/sync/push", "/api/auth/login"):
+    for url in ("/api/sync/push", "/api/sync/sealed", "/api/auth/login"):
         for encoding in ("identity", "gzip", "deflate", "gzip, gzip"):
             data = gzip.compress(body) if encoding == "gzip" else body
             answer = town.doctor.post(
@@ -560,6 +561,57 @@ def test_odd_items_in_a_batch_are_answered_one_by_one(make, town, database_url) 
     body = f'{{"sent_at":"{sent_at}","ops":[{",".join(items)}]}}'.encode()
     answer = hostile.post_json(town.family, "/api/sync/push", body)
     assert [r["status"] for r in answer.get_json()["results"]] == ["rejected"] * 9 + ["applied"]
+
+
+@ONLY_SQLITE
+def test_every_hostile_member_of_a_sealed_entry_is_refused_by_name(make, town, caplog, database_url) -> None:
+    """Nothing of it is opened to somebody else, nothing comes back, nothing is kept."""
+    key = town.family.get("/api/auth/me").get_json()["seal"]
+    entry = sealed(key, make.op(town.family, "order.create", town.wish()))
+    before = hostile.counts(town.app)
+    for name in (*entry, "more"):
+        results = post_sealed(town.family, [{**entry, name: value} for value in hostile.EVERYTHING])
+        for value, result in zip(hostile.EVERYTHING, results, strict=True):
+            assert result["status"] == "rejected" and hostile.in_chinese(result), (name, value, result)
+            if result["code"] == "invalid":
+                assert [e["pointer"].split("/")[1] for e in result["errors"]][:1] == [name], (value, result)
+            else:
+                assert (name, result["code"]) in (
+                    ("data", "cannot_open"), ("author_id", "author_mismatch"), ("key_id", "cannot_open")
+                ), (value, result)  # fmt: skip
+            assert "op" not in result
+    assert hostile.counts(town.app) == before
+    log_tells_nothing(caplog)
+
+
+@ONLY_SQLITE
+def test_every_hostile_thing_sealed_is_answered_as_if_it_came_open(make, town, caplog, database_url) -> None:
+    key = town.family.get("/api/auth/me").get_json()["seal"]
+    for name in ("device_id", "kind", "recorded_at", "payload", "base_revision", "replaces", "more"):
+        ops = [{**make.op(town.family, "order.create", town.wish()), name: v} for v in hostile.SOME]
+        entries = []
+        for op in ops:
+            data = seal_bytes(key, b"\x01" + gzip.compress(hostile.dumps(op).encode()))
+            entries.append({**sealed(key, {**op, name: None}), "data": data})
+        plain, shut = hostile.push(town.family, ops), post_sealed(town.family, entries)
+        for value, one, other in zip(hostile.SOME, plain, shut, strict=True):
+            if one["status"] == "applied":
+                one = {**one, "status": "duplicate"}
+            other.pop("op", None)
+            assert one == other, (name, value)
+    log_tells_nothing(caplog)
+
+
+def post_sealed(client: FlaskClient, entries: list[Any]) -> list[Any]:
+    sent_at = clock.local(clock.now()).isoformat(timespec="seconds")
+    results: list[Any] = []
+    for start in range(0, len(entries), 100):
+        body = {"sent_at": sent_at, "sealed": entries[start : start + 100], "echo": True}
+        answer = hostile.post_json(client, "/api/sync/sealed", body)
+        fine(answer, "/api/sync/sealed", start)
+        assert answer.status_code == 200, answer.get_data(as_text=True)[:500]
+        results += answer.get_json()["results"]
+    return results
 
 
 @ONLY_SQLITE

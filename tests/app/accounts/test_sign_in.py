@@ -1,3 +1,4 @@
+import base64
 from datetime import timedelta
 
 from app.shared import clock
@@ -18,6 +19,19 @@ def test_signing_in_by_username_or_phone_opens_a_session(make, app) -> None:
         assert answer["user"]["role"] == "doctor" and answer["user"]["town"] == "370406102"
         assert answer["limits"]["max_ops"] == 100 and answer["epoch"]
         assert client.get("/api/auth/me").get_json()["user"] == answer["user"]
+
+
+def test_it_tells_the_key_to_seal_to_and_what_the_phone_must_keep_to(make, app) -> None:
+    app.config.update(LOCK_MINUTES=7, FAMILY_LOCK_MINUTES=45, OFFLINE_HOURS=24)
+    for role, minutes in (("doctor", 7), ("provider", 7), ("family", 45)):
+        username = make.user(role)
+        answer = login(app.test_client(), username).get_json()
+        assert answer["user"]["username"] == username
+        assert answer["policy"] == {"lock_minutes": minutes, "offline_hours": 24}
+        assert answer["seal"]["key_id"] == clock.today().strftime("%Y%m")
+        assert len(base64.urlsafe_b64decode(answer["seal"]["public_key"] + "=")) == 65
+        me = make.signed_in(username).get("/api/auth/me").get_json()
+        assert (me["seal"], me["policy"]) == (answer["seal"], answer["policy"])
 
 
 def test_a_wrong_password_and_an_unknown_name_answer_alike(make, client) -> None:

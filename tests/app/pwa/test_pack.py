@@ -66,6 +66,16 @@ def test_a_first_pack_brings_every_page_in_scope(make, patient_pages) -> None:
     assert end["count"] == 3 and end["digest"] == pack.digest(held(lines))
 
 
+def test_the_head_tells_the_key_the_policy_and_when_the_pages_are_too_old(make, patient_pages) -> None:
+    doctor = make.signed_in("doctor")
+    make.app.config["OFFLINE_HOURS"] = 24
+    head, _, _ = fetch(doctor)
+    me = doctor.get("/api/auth/me").get_json()
+    assert (head["seal"], head["policy"]) == (me["seal"], me["policy"])
+    left = clock.parse_moment(head["expires_at"]) - clock.now()
+    assert timedelta(hours=23) < left <= timedelta(hours=24)
+
+
 def test_when_nothing_changed_the_pack_is_tiny(make, patient_pages) -> None:
     doctor = make.signed_in("doctor")
     make.patient()
