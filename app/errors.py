@@ -45,6 +45,7 @@ TITLES = {
     500: "系统出错了",
     503: "服务器正忙",
 }
+TITLES_OF_CODES = {"device_revoked": "这台手机已被停用"}
 CODES = {
     400: "bad_request",
     401: "session_expired",
@@ -139,8 +140,8 @@ def respond(
     extra: Mapping[str, object] | None = None,
 ) -> Response:
     """The refusal as problem+json or as a page, with the request id and nothing of our insides."""
-    title = TITLES.get(status, "请求没有完成")
     code = code or CODES.get(status, "error")
+    title = TITLES_OF_CODES.get(code) or TITLES.get(status, "请求没有完成")
     detail = detail or DETAILS.get(status, "")
     if wants_json():
         body = {"type": f"/problems/{code}", "title": title, "status": status, "code": code}
@@ -156,7 +157,7 @@ def respond(
     else:
         response = make_response(
             render_template(
-                "errors.html", status=status, title=title, detail=detail, errors=errors,
+                "errors.html", status=status, code=code, title=title, detail=detail, errors=errors,
                 request_id=g.get("request_id", ""), tab=None,
             ),
             status,

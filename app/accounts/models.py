@@ -50,7 +50,10 @@ class User(UserMixin, db.Model):
 
 
 class Device(db.Model):
-    """A browser somebody signed in on. `device_id` is made by the phone; two users may share it."""
+    """A browser somebody signed in on. `device_id` is made by the phone; two users may share it.
+
+    A lost one is revoked; `wiped_at` is when it told us that it had emptied itself.
+    """
 
     __tablename__ = "devices"
     __table_args__ = (UniqueConstraint("device_id", "user_id"),)
@@ -62,6 +65,7 @@ class Device(db.Model):
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    wiped_at: Mapped[datetime | None]
 
 
 class LoginSession(db.Model):

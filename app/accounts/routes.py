@@ -1,15 +1,16 @@
-"""Sign-in, sign-out and 我."""
+"""Sign-in, sign-out, 我 and the phones of those one answers for."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask_login import current_user
 
-from app.accounts import service, sessions
+from app.accounts import devices, service, sessions
 from app.errors import DomainError
-from app.guard import public
+from app.guard import public, roles
 from app.orgs import service as orgs
 from app.shared.ids import new_id
 from app.shared.page import page
@@ -79,8 +80,8 @@ def me_context() -> dict[str, Any]:
         "place": place,
         "team": orgs.team(current_user.team_id),
         "institution": orgs.institution(current_user.institution_id),
-        "devices": service.devices_of(current_user),
-        "this_device": g.login_session.device_id if g.get("login_session") else "",
+        "devices": devices.of(current_user),
+        "this_device": this_device(),
     }
 
 
@@ -90,10 +91,25 @@ def care_mode() -> Response:
     return redirect("/me", 303)  # type: ignore[return-value]
 
 
+@bp.get("/devices")
+@roles("manager", "admin")
+def device_list() -> Response:
+    named = request.args.get("q", "").strip()[:50]
+    number = request.args.get("page", "")
+    found = devices.people(
+        current_user, named=named, number=int(number) if re.fullmatch("[1-9][0-9]{0,4}", number) else 1
+    )
+    return page("accounts/devices.html", tab="me", found=found, q=named, this_device=this_device())
+
+
 @bp.post("/devices/<device_id>/revoke")
 def revoke_device(device_id: str) -> Response:
-    service.revoke_device(current_user, device_id)
-    return redirect("/me", 303)  # type: ignore[return-value]
+    devices.revoke(current_user, device_id)
+    return redirect(_safe_next(request.form.get("next", "/me")), 303)  # type: ignore[return-value]
+
+
+def this_device() -> str:
+    return g.login_session.device_id if g.get("login_session") else ""
 
 
 def device_name() -> str:

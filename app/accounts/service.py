@@ -11,7 +11,7 @@ from sqlalchemy import or_, select, update
 
 from app.accounts import audit, passwords, throttle
 from app.accounts.models import Device, LoginSession, User
-from app.errors import DomainError, NotFound
+from app.errors import DomainError
 from app.extensions import db
 from app.shared import clock
 from app.shared.ids import new_id
@@ -30,7 +30,7 @@ def sign_in(
     after 5 wrong tries of one name in 5 minutes, right password included.
     """
     name = name.strip()
-    keys = ((f"sign-in:{_digest(name.lower())[:32]}", ATTEMPTS), (f"address:{address}", ADDRESS_ATTEMPTS))
+    keys = ((f"sign-in:{digest(name.lower())[:32]}", ATTEMPTS), (f"address:{address}", ADDRESS_ATTEMPTS))
     for key, limit in keys:
         throttle.check(key, limit, window_s=ATTEMPT_WINDOW_S)
     named = select(User).where(or_(User.username == name, User.phone == name))
@@ -49,7 +49,7 @@ def sign_in(
     if device.revoked_at is not None:
         raise revoked()
     throttle.forget(keys[0][0])
-    former = db.session.get(LoginSession, _digest(instead_of))
+    former = db.session.get(LoginSession, digest(instead_of))
     if former is not None and former.ended_at is None:
         former.ended_at = clock.now()
     token = _open_session(user, device_id)
@@ -63,7 +63,7 @@ def resolve(token: str) -> tuple[User, LoginSession] | None:
 
     Raises DomainError 401 `device_revoked` for the phone that was reported lost.
     """
-    session = db.session.get(LoginSession, _digest(token))
+    session = db.session.get(LoginSession, digest(token))
     if session is None:
         return None
     device = db.session.scalar(
@@ -99,24 +99,6 @@ def sign_out(session: LoginSession | None) -> None:
         session.ended_at = clock.now()
         audit.note("session.end", object_id=session.device_id)
     db.session.commit()
-
-
-def revoke_device(actor: User, device_id: str) -> None:
-    """End everything on a phone: one's own; as manager or admin, anybody's within their place. Commits."""
-    devices = list(db.session.scalars(select(Device).where(Device.device_id == device_id)))
-    mine = [d for d in devices if _may_revoke(actor, d)]
-    if not mine:
-        raise NotFound()
-    now = clock.now()
-    for device in mine:
-        device.revoked_at = device.revoked_at or now
-    audit.note("device.revoke", object_id=device_id)
-    db.session.commit()
-
-
-def devices_of(user: User) -> list[Device]:
-    statement = select(Device).where(Device.user_id == user.id).order_by(Device.last_seen_at.desc())
-    return list(db.session.scalars(statement))
 
 
 def create_user(
@@ -182,12 +164,9 @@ def revoked() -> DomainError:
     )
 
 
-def _may_revoke(actor: User, device: Device) -> bool:
-    if device.user_id == actor.id or actor.role == "admin":
-        return True
-    owner = db.session.get(User, device.user_id)
-    place = actor.place_code or "none"
-    return actor.role == "manager" and owner is not None and (owner.place_code or "").startswith(place)
+def digest(text: str) -> str:
+    """What is kept instead of a session's token."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _device(user: User, device_id: str, device_name: str) -> Device:
@@ -212,7 +191,7 @@ def _open_session(user: User, device_id: str) -> str:
     now = clock.now()
     db.session.add(
         LoginSession(
-            token_hash=_digest(token),
+            token_hash=digest(token),
             user_id=user.id,
             device_id=device_id,
             created_at=now,
@@ -221,7 +200,3 @@ def _open_session(user: User, device_id: str) -> str:
         )
     )
     return token
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -5,7 +5,7 @@ Roles, places and actions are the table below; out of scope answers exactly like
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import ColumnElement, Select, false, select
 
@@ -71,6 +71,12 @@ def get(user: User, patient_id: str, action: str = "read") -> Patient:
 def all_of(user: User, action: str = "read") -> list[Patient]:
     statement = select(Patient).where(condition(user, action), Patient.ended_on.is_(None))
     return list(db.session.scalars(statement.order_by(Patient.village_code, Patient.name_py, Patient.id)))
+
+
+def names(user: User, patient_ids: Iterable[str]) -> dict[str, str]:
+    """Patient id -> name, of those whom `user` may read."""
+    statement = select(Patient.id, Patient.name).where(Patient.id.in_(set(patient_ids)), condition(user))
+    return dict(db.session.execute(statement).all())
 
 
 def may_place(user: User, village_code: str) -> bool:

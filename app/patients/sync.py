@@ -12,7 +12,15 @@ from app.patients import identity, scope, service
 from app.patients.models import Patient
 from app.patients.schema import PatientCreate, PatientUpdate
 from app.sync.models import Revision
-from app.sync.registry import Applied, Entity, Kind, Op, register_entity, register_kind
+from app.sync.registry import (
+    Applied,
+    Entity,
+    Kind,
+    Op,
+    register_entity,
+    register_kind,
+    register_patient_names,
+)
 
 
 def register() -> None:
@@ -22,6 +30,7 @@ def register() -> None:
         Kind("patient.update", "patient", PatientUpdate, staff | {"family"}, _update, needs_base=True)
     )
     register_entity(Entity("patient", _in_scope, _record, _show))
+    register_patient_names(scope.names)
 
 
 def _create(op: Op) -> Applied:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 from flask_login import current_user
 
-from app.accounts import service, sessions
+from app.accounts import devices, service, sessions
 from app.accounts.models import User
 from app.accounts.routes import device_name
 from app.accounts.schema import LoginSchema
@@ -59,8 +59,18 @@ def me() -> Response:
 
 @bp.post("/api/devices/<device_id>/revoke")
 def revoke(device_id: str) -> Response:
-    service.revoke_device(current_user, device_id)
+    devices.revoke(current_user, device_id)
     return Response(status=204)
+
+
+@bp.post("/api/devices/wiped")
+@public
+def wiped() -> Response:
+    """Open because the session of a revoked phone is refused everywhere; it is proof enough of this."""
+    devices.wiped(request.cookies.get(sessions.cookie_name(), ""))
+    response = Response(status=204)
+    sessions.take_cookie(response)
+    return response
 
 
 def _who(user: User) -> dict[str, Any]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -61,6 +61,30 @@ class Departure(db.Model):
     seq: Mapped[int] = mapped_column(BigInteger)
     audience: Mapped[str] = mapped_column(String(50))
     patient_id: Mapped[str] = mapped_column(String(36))
+
+
+class Handover(db.Model):
+    """Sealed operations that somebody brought: their own from another phone, or those of their people.
+
+    `authors` are the users whose operations were taken on. `refused` tells of each that was not applied
+    {op_id, author_id, kind, recorded_at, patient_id, code, detail}; `kept` holds the same ones, sealed as
+    they came and in the same order, so that nothing is thrown away and each can be judged again.
+    """
+
+    __tablename__ = "handovers"
+    __table_args__ = (Index(None, "uploaded_by", "uploaded_at"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    uploaded_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    uploaded_at: Mapped[datetime]
+    judged_at: Mapped[datetime]
+    device_id: Mapped[str | None] = mapped_column(String(64))  # the phone that wrote the file, if it says so
+    authors: Mapped[list]
+    count: Mapped[int]
+    applied: Mapped[int]
+    duplicate: Mapped[int]
+    refused: Mapped[list]
+    kept: Mapped[list] = mapped_column(deferred=True)  # up to the size of the file
 
 
 class FeedHead(db.Model):

@@ -177,6 +177,12 @@ def _paths() -> dict[str, dict[str, Any]]:
                 "responses": _answers("204", "已停用"),
             }
         },
+        "/api/devices/wiped": {
+            "post": {
+                "summary": "已停用的手机报告：本机资料已清除（凭它被停用的登录）",
+                "responses": _answers("204", "已记录"),
+            }
+        },
     }
     for entity in entities:
         revision = _asked("revision", {"type": "integer", "minimum": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,3 +102,17 @@ def register_kind(kind: Kind) -> None:
 
 def register_entity(entity: Entity) -> None:
     entities[entity.name] = entity
+
+
+# Names of those patients whom this reader may see, by id; told by the room that knows patients.
+PatientNames = Callable[[User, Iterable[str]], dict[str, str]]
+_patient_names: list[PatientNames] = []
+
+
+def register_patient_names(find: PatientNames) -> None:
+    _patient_names[:] = [find]
+
+
+def patient_names(user: User, patient_ids: Iterable[str]) -> dict[str, str]:
+    wanted = set(patient_ids)
+    return _patient_names[0](user, wanted) if wanted and _patient_names else {}

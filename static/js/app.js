@@ -1,5 +1,6 @@
 // Starts what every page needs, then the script of this page.
 
+import * as confirm from './confirm.js';
 import { deviceId } from './ids.js';
 import * as device from './offline/device.js';
 import * as fresh from './offline/fresh.js';
@@ -32,6 +33,7 @@ const SCRIPTS = {
   patient: () => import('./chart/patient.js'),
   'visit-form': () => import('./visits/form.js'),
   family: () => import('./family/home.js'),
+  revoked: () => import('./offline/revoked_page.js'),
   'order-new': () => import('./orders/new.js'),
   orders: () => import('./orders/list.js'),
   order: () => import('./orders/tracking.js'),
@@ -44,6 +46,7 @@ async function start() {
   relay.startInPage(); // first of all: the worker may be waiting for the key to answer with
   careMode();
   ui.start();
+  confirm.start();
   const worker = update.start();
   await device.recall();
   const door = userId() ? await enter(who(), async () => Boolean(await worker)) : 'public';
@@ -90,6 +93,10 @@ async function dress() {
 }
 
 function signIn() {
+  // Records from a QR code travel behind the #, and go on to where they are taken after signing in.
+  const form = document.querySelector('[data-sign-in]');
+  if (form && location.hash && form.elements.next.value.startsWith('/handover'))
+    form.action = `/sign-in${location.hash}`;
   for (const field of document.querySelectorAll('[data-device-id]')) {
     field.value = deviceId();
     net.outcome = 'unknown'; // what is said about the session ends here

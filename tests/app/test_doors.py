@@ -8,6 +8,7 @@ OPEN = {
     "accounts.sign_in",
     "accounts.sign_in_page",
     "auth.login",
+    "auth.wiped",  # a revoked phone's session is refused everywhere; the view takes nothing else as proof
     "pwa.manifest",
     "pwa.offline",
     "pwa.precache",

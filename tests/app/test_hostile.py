@@ -468,6 +468,7 @@ def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -
         (town.doctor, f"/visits/{visit}/correct"),
         (town.doctor, "/me"),
         (town.doctor, "/notices"),
+        (town.doctor, "/handover"),
         *((town.doctor, f"/visits/new/{form}?patient={town.patient}") for form in sheets.SHEETS),
     ]
     texts = (

@@ -68,7 +68,10 @@ POST: dict[str, tuple[set[str], dict[str, set[str]], dict[str, str]]] = {
     "/orders/{o}/transition?base=9": (ASKERS | {"provider"}, ORDERS, {"to": "cancelled", "note": "不去了"}),
 }
 # Doors with an id that is nobody's patient; tests of their own below.
-OF_PERSONS = {"/notices/<notice_id>/read", "/devices/<device_id>/revoke", "/api/devices/<device_id>/revoke"}
+OF_PERSONS = {
+    "/notices/<notice_id>/read", "/devices/<device_id>/revoke", "/api/devices/<device_id>/revoke",
+    "/handover/<handover_id>", "/handover/<handover_id>/retry",
+}  # fmt: skip
 NOBODYS = {"/static/<path:filename>", "/sw/<name>.js"}
 
 
@@ -290,7 +293,8 @@ def test_no_list_pack_or_pull_tells_of_strangers(world: World, role: str) -> Non
     seen: dict[str, set[str]] = {}
     for url in (
         "/today", "/patients", "/orders", "/desk", "/family", "/notices", "/me", "/outbox", "/orders/new",
-        "/orders/new?q=Q", "/patients?q=Q&whole", "/api/pack", "/api/sync/pull", "/api/auth/me",
+        "/orders/new?q=Q", "/patients?q=Q&whole", "/devices", "/devices?q=Q",
+        "/handover",         "/api/pack", "/api/sync/pull", "/api/auth/me",
     ):  # fmt: skip
         answer = client.get(url)
         assert answer.status_code in (200, 403), url

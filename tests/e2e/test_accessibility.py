@@ -152,6 +152,12 @@ def test_no_main_screen_has_a_serious_fault_or_is_wider_than_a_small_phone(serve
     reader.visit(family, first(family, r"/orders/[0-9a-f]{8}-[0-9a-f-]{27}"))
     dispatcher = signed_in(phone, server.account("dispatcher"))
     reader.visit(dispatcher, "/desk")
+    manager = signed_in(phone, server.account("manager"))
+    reader.visit(manager, "/me", "/devices", "/devices?q=zzz", "/handover")
+    manager.goto("/devices")
+    rounds.ready(manager)
+    manager.locator("[data-confirm]").first.click()
+    reader.look(manager, "/devices, asking")
     assert reader.faults == {}
 
 

@@ -49,5 +49,5 @@ export async function goOn(next) {
   await handOver();
   const here = location.pathname + location.search;
   if (next === here || (!next && location.pathname !== '/unlock')) location.reload();
-  else location.replace(next || '/');
+  else location.replace((next || '/') + location.hash);
 }

@@ -69,7 +69,8 @@ export async function lock() {
 }
 
 export function unlockAddress(next = location.pathname + location.search) {
-  return `/unlock?next=${encodeURIComponent(next)}`;
+  // What stands behind # (sealed records from a QR code) stays there: no server is to see it.
+  return `/unlock?next=${encodeURIComponent(next)}${location.hash}`;
 }
 
 function leave() {
