@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from app import guard
-from tests.e2e.conftest import Phone, Server, phones_for, set_pin, unlock
 from tests.e2e import rounds
+from tests.e2e.conftest import Phone, Server, phones_for, set_pin, unlock
 from tests.e2e.gate import Gate
 
 META = """async () => {

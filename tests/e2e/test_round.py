@@ -16,7 +16,7 @@ ORDER_IS = "async ([id, state]) => (await (await fetch('/api/orders/' + id)).jso
 
 
 def test_a_days_round_and_a_family_order_without_signal_arrive_exactly_once(server, phone, request) -> None:
-    # Chromium sends by itself as it starts, before a test can say that it is offline: so the line is cut outside.
+    # Chromium sends by itself as it starts, before a test can say that it is offline: the line is cut outside.
     gate = Gate(server.url)
     request.addfinalizer(gate.close)
     doctor = phone("doctor", gate.url)
