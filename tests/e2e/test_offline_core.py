@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from app import guard
-from tests.e2e.conftest import Phone, Server, phones_for
+from tests.e2e.world import Phone, Server, phones_for
 from tests.e2e.gate import Gate
 
 META = """async () => {

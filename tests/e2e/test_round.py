@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import rounds
-from tests.e2e.conftest import until
+from tests.e2e.world import until
 
 pytestmark = pytest.mark.xdist_group("browser")
 
