@@ -212,6 +212,11 @@ class Phone:
         self.page.wait_for_url(lambda url: "/sign-in" not in url)
         self.wait_for_pack(account["id"])
 
+    def wake(self, path: str = "/outbox") -> None:
+        """Go to a page of somebody signed in, after the browser was opened again."""
+        self.page.goto(path)
+        self.page.locator("html[data-ready]").wait_for(state="attached")
+
     def wait_for_pack(self, user_id: str | None = None) -> None:
         until(self.page, "() => Boolean(navigator.serviceWorker && navigator.serviceWorker.controller)")
         until(self.page, PACK_IS_HERE, user_id)

@@ -1,0 +1,17 @@
+"""What happens to phones on the road, many times over, with the books checked after each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.e2e.storms import edits, expiries, flips, kills, quotas, tabs
+from tests.e2e.storms.figures import Figures
+
+STORMS: dict[str, Callable[..., Figures]] = {
+    "kills": kills.run,
+    "expiries": expiries.run,
+    "quotas": quotas.run,
+    "flips": flips.run,
+    "tabs": tabs.run,
+    "edits": edits.run,
+}
