@@ -66,7 +66,7 @@ async function drain(reason, fetch) {
   const state = { user_id: me.user.id, limits: { ...DEFAULT_LIMITS, ...me.limits }, fetch, reason };
   const result = await pushAll(state);
   const well = result.outcome === 'idle' || result.outcome === 'sent';
-  if (well && (await outbox.getMeta('failures'))) await outbox.setMeta('failures', 0);
+  if (well && (await outbox.getMeta('failures'))) await note('failures', 0);
   await outbox.dropOldReceipts(me.user.id);
   return { ...result, user_id: me.user.id };
 }
@@ -77,8 +77,27 @@ async function heedEpoch(me) {
   const key = `epoch:${me.user.id}`;
   const known = await outbox.getMeta(key);
   if (known === me.epoch) return;
-  if (known) await outbox.requeueDone(me.user.id);
-  await outbox.setMeta(key, me.epoch);
+  await unlessFull(async () => {
+    if (known) await outbox.requeueDone(me.user.id);
+    await outbox.setMeta(key, me.epoch);
+  });
+}
+
+/**
+ * A phone without room can note nothing, but what it holds can still be sent: the server knows each
+ * operation by its op_id, so what could not be noted is asked about again later.
+ */
+async function unlessFull(work, otherwise) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error?.name !== 'QuotaExceededError') throw error;
+    return otherwise;
+  }
+}
+
+function note(k, v) {
+  return unlessFull(() => outbox.setMeta(k, v));
 }
 
 async function pushAll(state) {
@@ -94,11 +113,14 @@ async function pushAll(state) {
     if (!ready.length) break;
     const total = sent + needs + unsettled + ready.length;
     post({ t: 'sending', done: sent, total });
-    const batch = await outbox.claim(cut(ready, maxOps, maxBytes).map((r) => r.op_id));
+    const chosen = cut(ready, maxOps, maxBytes);
+    // Unmarked, a record could be taken back while it is sent: those wait until that is over.
+    const unmarked = chosen.filter((r) => r.tries > 0 || !(r.hold_until > Date.now()));
+    const batch = await unlessFull(() => outbox.claim(chosen.map((r) => r.op_id)), unmarked);
     if (!batch.length) break;
     const answer = await push(batch, state.fetch);
     if (answer.too_large && batch.length > 1) {
-      await outbox.release(batch, { code: 'too_large' });
+      await unlessFull(() => outbox.release(batch, { code: 'too_large' }));
       maxOps = Math.max(1, Math.min(Math.floor(batch.length / 2), answer.too_large.max_ops || Infinity));
       maxBytes = Math.max(1024, Math.min(Math.floor(maxBytes / 2), answer.too_large.max_bytes || Infinity));
       continue;
@@ -114,10 +136,11 @@ async function pushAll(state) {
       answer.results = [refusal];
     }
     if (!answer.results) {
-      await outbox.release(batch, { code: answer.outcome, detail: answer.detail });
+      await unlessFull(() => outbox.release(batch, { code: answer.outcome, detail: answer.detail }));
       return stop(answer.outcome, sent, answer.retry_ms);
     }
-    const settled = await outbox.settle(batch, answer.results);
+    const unnoted = { done: [], needs: 0, again: batch.length };
+    const settled = await unlessFull(() => outbox.settle(batch, answer.results), unnoted);
     for (const record of batch) tried.add(record.op_id);
     sent += settled.done.length;
     needs += settled.needs;
@@ -203,8 +226,8 @@ async function stop(outcome, sent, asked_ms) {
   const failures = ((await outbox.getMeta('failures')) || 0) + 1;
   const grown = Math.min(FIRST_WAIT_MS * 2 ** Math.min(failures - 1, 10), LONGEST_WAIT_MS);
   const retry_ms = asked_ms ?? Math.round(grown * (0.5 + Math.random()));
-  await outbox.setMeta('failures', failures);
-  await outbox.setMeta('not_before', {
+  await note('failures', failures);
+  await note('not_before', {
     at: Date.now() + retry_ms,
     set_at: Date.now(),
     asked: asked_ms !== null,
