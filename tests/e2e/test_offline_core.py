@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, Playwright
 
 from app import guard
-from tests.e2e.world import Phone, Server, phones_for
 from tests.e2e.gate import Gate
+from tests.e2e.world import Phone, Server, phones_for
 
 META = """async () => {
   const pages = await import('/static/js/offline/pages.js');

@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -195,10 +195,8 @@ class Phone:
         while _alive(group):
             assert time.monotonic() < stop, f"process group {group} outlives SIGKILL"
             time.sleep(0.01)  # another process is dying; nothing to await
-        try:
+        with suppress(Error):  # it went with its browser
             self.context.close()
-        except Error:
-            pass  # it went with its browser
 
     def offline(self, off: bool = True) -> None:
         self.context.set_offline(off)

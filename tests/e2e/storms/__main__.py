@@ -16,7 +16,8 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.e2e.storms import STORMS, figures, ground
+from tests.e2e.storms import figures, ground
+from tests.e2e.storms.every import STORMS
 from tests.e2e.world import ROOT, make_demo, serving
 
 PAGE = ROOT / "docs" / "reliability.md"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.e2e.storms.book import Book, mark_of, records
 from tests.e2e.storms.figures import Figures
-from tests.e2e.storms.ground import Ground, add, patients_on, press_send, send_all, strip
+from tests.e2e.storms.ground import Ground, add, patients_on, press_send, strip
 from tests.e2e.world import Phone
 
 PENDING = 5
@@ -45,8 +45,7 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
         _untouched(book, ground, phone, marks, "another person")
 
         phone.sign_in(first)
-        send_all(page, first["id"])
-        book.look(page)
+        book.send_all(page)
     return book.close()
 
 

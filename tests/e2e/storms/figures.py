@@ -40,10 +40,18 @@ class Figures:
         if len(self.complaints) < COMPLAINTS_KEPT:
             self.complaints.append(f"{what}: {words}")
 
+    def absorb(self, other: Figures) -> None:
+        """Add what one round of its own measured; the number of rounds stays."""
+        for name in ("saved", "sent", "lost", "doubled", "changed", "wrong_states"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, value in other.also.items():
+            self.more(name, value)
+        self.complaints += other.complaints
+
     def most(self, name: str, value: float) -> None:
         self.also[name] = max(self.also.get(name, 0), round(value, 1))
 
-    def more(self, name: str, by: int = 1) -> None:
+    def more(self, name: str, by: float = 1) -> None:
         self.also[name] = self.also.get(name, 0) + by
 
     def cells(self) -> list[str]:

@@ -8,15 +8,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import Page
-
 from tests.e2e import rounds
 from tests.e2e.storms.book import Book, mark_of
 from tests.e2e.storms.figures import Figures
-from tests.e2e.storms.ground import Ground, add, patients_on, save_visit, send_all
+from tests.e2e.storms.ground import Ground, add, patients_on, save_visit
 from tests.e2e.world import Phone
 
-LINES = ("open", "shut", "hang", "portal", "lose", "airplane")
+# unheard: only pushes do not get through. unanswered: only their answers do not.
+LINES = ("open", "shut", "hang", "portal", "lose", "airplane", "unheard", "unanswered")
+LOST_AT = {"unheard": "came", "unanswered": "done"}
 PATIENCE_S = 3.0  # a screen follows what happened; later than this it is wrong
 LONGEST_PAUSE_MS = 400
 # What is shown, read between two readings of what is so: they agree, or something is just changing.
@@ -43,6 +43,7 @@ SAVED_WORDS = {
     "正在上传": "sending",
     "已上传到服务器": "done",
 }
+NONE_WAITING = ("已全部上传", "没有待上传")
 PRESS = "() => document.getElementById('send-now').click()"  # does nothing while it is greyed out
 
 
@@ -79,7 +80,7 @@ def run(ground: Ground, count: int, seed: int, visits: int = 0) -> Figures:
         phone.page.wait_for_timeout(draw.uniform(0, LONGEST_PAUSE_MS))
         _judge(scene, f"{step} {n} ({line})")
     _turn(scene, "open")
-    send_all(phone.page, account["id"])
+    scene.book.send_all(phone.page)
     _judge(scene, "end")
     scene.book.look(phone.page)
     return scene.book.close()
@@ -87,7 +88,9 @@ def run(ground: Ground, count: int, seed: int, visits: int = 0) -> Figures:
 
 def _turn(scene: Scene, line: str) -> None:
     scene.phone.offline(line == "airplane")
-    scene.ground.gate.turn("open" if line == "airplane" else line)
+    gate = scene.ground.gate
+    gate.at_push = (lambda stage: stage == LOST_AT[line]) if line in LOST_AT else None
+    gate.turn("open" if line == "airplane" or line in LOST_AT else line)
 
 
 def _visit(scene: Scene, patient: str, mark: str, *, by_hand: bool) -> None:
@@ -152,4 +155,4 @@ def _strip_is_true(words: str, waiting: int, sending: int, needs: int) -> bool:
         return sending > 0
     if found := re.search(r"(\d+) 条仅在本机", words):
         return int(found[1]) == waiting
-    return waiting == 0 and ("已全部上传" in words or "没有待上传" in words or words.strip() in ("在线", "离线"))
+    return waiting == 0 and (any(none in words for none in NONE_WAITING) or words in ("在线", "离线"))

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from playwright.sync_api import Error, Page
 
@@ -16,14 +17,21 @@ from tests.e2e import rounds
 from tests.e2e.storms.book import Book
 from tests.e2e.storms.figures import Figures
 from tests.e2e.storms.ground import (
-    ADL, Ground, fill_form, open_form, patients_on, press_send, save_visit, send_all,
-)  # fmt: skip
+    ADL,
+    Ground,
+    fill_form,
+    open_form,
+    patients_on,
+    press_send,
+    save_visit,
+)
 from tests.e2e.world import Phone
 
 # typing: before anything was saved. click: from just before the press to well after. said: once the screen
 # said it. came: the push is on its way. done: the server has it, the phone has not heard.
 MOMENTS = ("click", "came", "typing", "done", "said")
 AFTER_CLICK_S = 0.25
+TYPING_S = (0.5, 8)  # longer than may be lost
 MOST_LOST_S = 5.0  # of typed text; or a single field
 LETTERS = "慢走下楼扶墙饮食清淡睡眠一般按时服药"
 
@@ -62,8 +70,7 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
         phone.wake()
         book.look(phone.page)
     ground.gate.open()
-    send_all(phone.page, account["id"])
-    book.look(phone.page)
+    book.send_all(phone.page)
     return book.close()
 
 
@@ -74,7 +81,7 @@ def _killed_while_typing(
     open_form(page, patient)
     before = _answers(page)
     typed = Typing()
-    end = time.monotonic() + draw.uniform(0.3, 4)
+    end = time.monotonic() + draw.uniform(*TYPING_S)
     for name, score in ADL.items():
         if before.get(name) != str(score):
             rounds.choose(page, name, score)
@@ -98,13 +105,12 @@ def _killed_while_typing(
     phone.kill()
 
 
-def _judge_draft(
-    figures: Figures, typed: Typing, after: dict[str, str], killed_at: float, mark: str
-) -> None:
+def _judge_draft(figures: Figures, typed: Typing, after: dict[str, str], killed_at: float, mark: str) -> None:
     gone = {name: at for name, at in typed.fields.items() if after.get(name) != str(ADL[name])}
     note = after.get("note", "")
     if note != typed.note:
-        same = len(os.path.commonprefix([note, typed.note]))
+        pairs = zip_longest(note, typed.note)
+        same = next(place for place, (kept, written) in enumerate(pairs) if kept != written)
         if same < len(typed.at):
             gone["note"] = typed.at[same]
     seconds = killed_at - min(gone.values(), default=killed_at)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from functools import partial
 
-from playwright.sync_api import expect
+from playwright.sync_api import CDPSession, Page, expect
 
-from tests.e2e import rounds
-from tests.e2e.storms.book import Book
+from tests.e2e.storms.book import Book, mark_of, note_of
 from tests.e2e.storms.figures import Figures
-from tests.e2e.storms.ground import Ground, add, fill_form, open_form, patients_on, send_all
+from tests.e2e.storms.ground import (
+    Ground,
+    add,
+    fill_form,
+    open_form,
+    patients_on,
+    press_send,
+    save_visit,
+)
 
 PENDING = 5
 MB = 1024 * 1024
+ROOM = 8 * MB
 PLAIN = "手机存储空间不够，这一条没有存上。以前的记录都还在，可以照常上传。"
 # Down to pieces smaller than one record. Returns how many bytes went in.
 FILL = """async () => {
@@ -41,57 +49,66 @@ EMPTY = """() => new Promise((resolve, reject) => {
   gone.onsuccess = () => resolve();
   gone.onerror = () => reject(gone.error);
 })"""
-USAGE = "async () => (await navigator.storage.estimate()).usage"
 
 
 def run(ground: Ground, count: int, seed: int) -> Figures:
-    """Each round the browser allows 1 to 5 MB in all, or just above what is there already."""
+    """Each round is a phone of its own, whose browser allows 1 to 5 MB in all."""
     draw = random.Random(seed)
     figures = Figures("quotas", rounds=count)
     account = ground.server.account("doctor")
-    phone = ground.phone(f"quotas-{seed}")
-    page = phone.page
-    phone.sign_in(account)
-    people = patients_on(page)
     book = Book(figures, ground.server, account["id"])
-    browser = phone.context.new_cdp_session(page)
-
-    def allow(**quota: Any) -> None:
-        browser.send("Storage.overrideQuotaForOrigin", {"origin": ground.gate.url, **quota})
-
     for n in range(count):
-        ground.gate.turn("shut")
-        page.goto("/outbox")
-        marks = [f"quotas {seed} {n} {k}" for k in range(PENDING)]
-        add(page, draw.choice(people), marks)
-        book.promise(*marks)
-        late = f"quotas {seed} {n} late"
-        open_form(page, people[n % len(people)])
-        fill_form(page, late)
-        page.wait_for_timeout(100)
-        allow(quotaSize=max(draw.randint(1, 5) * MB, int(page.evaluate(USAGE)) + 65536))
-        figures.most("KB filled at most", page.evaluate(FILL) / 1024)
-        page.locator("#save-button").click()
-        says = page.locator("#page-says")
-        try:
-            expect(says).to_contain_text(PLAIN)
-        except AssertionError:
-            figures.blame("wrong_states", f"{late}: the page says {says.inner_text()!r}")
-        if any(late == known for known in (r["payload"]["answers"]["note"] for r in book.look(page))):
-            figures.blame("wrong_states", f"{late} was said not to be saved, and is")
-        if not n % 2:  # sent while there is still no room
-            ground.gate.open()
-            send_all(page, account["id"])
-            book.look(page)
-            ground.gate.turn("shut")
-            open_form(page, people[n % len(people)])
-            fill_form(page, late)
-            figures.more("sent without room", PENDING)
-        allow()
-        page.evaluate(EMPTY)
-        rounds.save(page)
-        book.promise(late)
         ground.gate.open()
-        send_all(page, account["id"])
-        book.look(page)
+        phone = ground.phone(f"quotas-{seed}-{n}")
+        browser = phone.context.new_cdp_session(phone.page)
+        allow = partial(_allow, browser, ground.gate.url)
+        # The browser remembers for half a minute how much room there was: there must never be much.
+        allow(ROOM)
+        phone.sign_in(account)
+        patient = draw.choice(patients_on(phone.page))
+        ground.gate.turn("shut")
+        phone.wake()
+        book.phone = f"quotas {seed} {n} "
+        marks = [f"{book.phone}{k}" for k in range(PENDING)]
+        add(phone.page, patient, marks)
+        book.promise(*marks)
+        late = f"{book.phone}late"
+        open_form(phone.page, patient)
+        fill_form(phone.page, late)
+        allow(draw.randint(1, 5) * MB)
+        figures.most("KB filled at most", phone.page.evaluate(FILL) / 1024)
+        _refused_plainly(book, phone.page, late)
+        ground.gate.open()
+        _send_without_room(book, phone.page, marks)
+        allow(3 * ROOM)
+        phone.page.evaluate(EMPTY)
+        save_visit(phone.page, patient, late)
+        book.promise(late)
+        book.send_all(phone.page)
+        phone.close()
     return book.close()
+
+
+def _allow(browser: CDPSession, origin: str, quota: int) -> None:
+    browser.send("Storage.overrideQuotaForOrigin", {"origin": origin, "quotaSize": quota})
+
+
+def _refused_plainly(book: Book, page: Page, mark: str) -> None:
+    page.locator("#save-button").click()
+    says = page.locator("#page-says")
+    try:
+        expect(says).to_contain_text(PLAIN)
+    except AssertionError:
+        book.figures.blame("wrong_states", f"{mark}: the page says {says.inner_text()!r}")
+    if any(mark_of(record) == mark for record in book.look(page)):
+        book.figures.blame("wrong_states", f"{mark} was said not to be saved, and is")
+
+
+def _send_without_room(book: Book, page: Page, marks: list[str]) -> None:
+    press_send(page)
+    there = {note_of(payload) for payload in book.arrived().values()}
+    for mark in marks:
+        if mark in there:
+            book.figures.more("sent without room")
+        else:
+            book.figures.blame("wrong_states", f"{mark} cannot be sent while there is no room")

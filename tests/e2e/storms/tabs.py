@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from tests.e2e import rounds
 from tests.e2e.storms.book import Book
 from tests.e2e.storms.figures import Figures
-from tests.e2e.storms.ground import SEND_IS_READY, Ground, add, patients_on, send_all
+from tests.e2e.storms.ground import SEND_IS_READY, Ground, add, patients_on
 from tests.e2e.world import until
 
 EACH = 3
@@ -44,7 +44,7 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
         pages[0].wait_for_timeout(150)
         for page in pages:
             until(page, SEND_IS_READY, seconds=60)
-        send_all(pages[n % 2], account["id"])
+        book.send_all(pages[n % 2])
         for op_id, times in Counter(op_id for push in ground.gate.pushed for op_id in push).items():
             if times > 1:
                 figures.blame("doubled", f"{op_id} was sent {times} times")
