@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.e2e import rounds
 from tests.e2e.leveldb import layers
@@ -30,7 +30,7 @@ from tests.factories import an_id_card
 FAMILY_NAMES = "亓仉佘俎冼单厍召夔宓尉岑庹隗戚"
 GIVEN_NAMES = "霁翀昶曦璟甯翮骢麒黛彧祎芃茕蘅"
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gb18030")
-WAYS = ("opened", "edited", "typed", "saved", "noted")  # how the phone meets each of the five
+WAYS = ("opened", "edited", "typed", "saved", "noted", "ordered")  # how the phone meets each of them
 
 CREATE = """async (people) => {
   const { uuid7, deviceId } = await import('/static/js/ids.js');
@@ -47,7 +47,7 @@ FETCH_PACK = """async () => {
   return (await pack.refresh({user_id: document.body.dataset.user})).outcome;
 }"""
 DRAFT_KEPT = """() => document.querySelector('#strip .strip-right').textContent.includes('草稿已存')"""
-WAITING = """() => document.querySelector('#strip').textContent.includes('1 条仅在本机')"""
+WAITING = """(words) => document.querySelector('#strip').textContent.includes(words)"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Person:
 
 
 def people(seed: int) -> dict[str, Person]:
-    """Five people nobody else is called like: twenty strings to look for."""
+    """Six people nobody else is called like: two dozen strings to look for."""
     draw = random.Random(seed)
     found = {}
     for number, way in enumerate(WAYS):
@@ -92,11 +92,13 @@ def plant(phone: Phone, account: dict[str, Any], them: dict[str, Person]) -> Non
     phone.offline()
     _fill(page, them["saved"], village["village_id"])
     page.locator('.dock button[type="submit"]').click()
-    until(page, WAITING)
+    until(page, WAITING, "1 条仅在本机")
     page.goto(f"/visits/new/adl?patient={opened}")
     page.locator('#visit-form[data-started="1"]').wait_for()
     page.locator('#visit-form [name="note"]').fill(" ".join(asdict(them["noted"]).values()))
     until(page, DRAFT_KEPT)
+    _order(page, opened, them["ordered"])
+    until(page, WAITING, "2 条仅在本机")
     phone.offline(False)
     page.goto("/patients/new")
     rounds.ready(page)
@@ -108,6 +110,20 @@ def _fill(page: Any, person: Person, village: str) -> None:
     for name in ("name", "id_card", "phone", "address"):
         page.locator(f'#patient-form [name="{name}"]').fill(getattr(person, name))
     page.locator('#patient-form [name="village_id"]').select_option(village)
+
+
+def _order(page: Any, patient: str, person: Person) -> None:
+    """A service for the patient, with somebody else's telephone, address and names in the message."""
+    page.goto(f"/orders/new?patient={patient}")
+    rounds.ready(page)
+    page.locator("#service-H01").check()
+    page.locator("label", has_text="明天上午").click()
+    page.locator("#contact").evaluate("(details) => { details.open = true; }")
+    page.locator("#phone").fill(person.phone)
+    page.locator("#address").fill(person.address)
+    page.locator("#note").fill(f"{person.name} {person.id_card}")
+    page.get_by_role("button", name="提交").click()
+    expect(page.locator("#main")).to_contain_text("点服务 待上传", use_inner_text=True)
 
 
 def search(profile: Path, them: dict[str, Person]) -> dict[str, set[str]]:

@@ -134,9 +134,18 @@ def wait_for(url: str, seconds: float = 30) -> None:
 def until(page: Page, script: str, argument: Any = None, seconds: float = 20) -> None:
     """Wait until `script` says true. Asked from outside: the page's CSP forbids a waiting eval inside."""
     stop = time.monotonic() + seconds
-    while not page.evaluate(script, argument):
+    while not _says(page, script, argument):
         assert time.monotonic() < stop, f"still not true: {script}"
         page.wait_for_timeout(50)
+
+
+def _says(page: Page, script: str, argument: Any) -> bool:
+    try:
+        return bool(page.evaluate(script, argument))
+    except Error as error:
+        if "context was destroyed" not in str(error):
+            raise
+        return False  # the page is just leaving
 
 
 class Phone:

@@ -70,9 +70,8 @@ def run(ground: Ground, count: int, seed: int, visits: int = 0) -> Figures:
     line = "open"
     for n, step in enumerate(steps):
         if step == "flip":
-            line = draw.choice([other for other in LINES if other != line])
+            line = _next(draw, line, figures)
             _turn(scene, line)
-            figures.more(line)
         elif step == "visit":
             _visit(scene, draw.choice(people), f"flips {seed} {n}", by_hand=draw.random() < 0.5)
         else:
@@ -84,6 +83,15 @@ def run(ground: Ground, count: int, seed: int, visits: int = 0) -> Figures:
     _judge(scene, "end")
     scene.book.look(phone.page)
     return scene.book.close()
+
+
+def _next(draw: random.Random, line: str, figures: Figures) -> str:
+    """Another line than now, one of those met the fewest times."""
+    others = [other for other in LINES if other != line]
+    fewest = min(figures.also.get(other, 0) for other in others)
+    found = draw.choice([other for other in others if figures.also.get(other, 0) == fewest])
+    figures.more(found)
+    return found
 
 
 def _turn(scene: Scene, line: str) -> None:
