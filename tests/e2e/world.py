@@ -224,6 +224,13 @@ class Phone:
         self.page.goto(path)
         self.page.locator("html[data-ready]").wait_for(state="attached")
 
+    def rest(self) -> None:
+        """Close and open once. Chromium writes cookies down every 30 s: a kill before that would sign the
+        person out as well, and that is another story."""
+        self.close()
+        self.open()
+        self.wake()
+
     def wait_for_pack(self, user_id: str | None = None) -> None:
         until(self.page, "() => Boolean(navigator.serviceWorker && navigator.serviceWorker.controller)")
         until(self.page, PACK_IS_HERE, user_id)

@@ -48,11 +48,11 @@ def main() -> int:
             began = time.monotonic()
             with serving(place) as server, ground.ground(playwright, server, place) as standing:
                 found = STORMS[name](standing, count, asked.seed, **more)
-            found.also["seconds"] = round(time.monotonic() - began)
+            found.also |= {"seed": asked.seed, "seconds": round(time.monotonic() - began)}
             rows.append(found)
             print(found.row(), *found.complaints, sep="\n", flush=True)
     if not asked.no_page:
-        figures.write(PAGE, rows, "python -m tests.e2e.storms " + " ".join(sys.argv[1:]))
+        figures.write(PAGE, rows)
     shutil.rmtree(folder, ignore_errors=True)
     return int(any(found.wrong for found in rows))
 

@@ -76,7 +76,7 @@ class Book:
     def send_all(self, page: Page) -> None:
         """With an open line everything goes, and then the phone is read once more."""
         for _ in range(send_all(page, self.author)):
-            self.figures.blame("lost", "it still waits, although the line is open")
+            self.figures.blame("wrong_states", "it still waits, although the line is open")
         self.look(page)
 
     def close(self) -> Figures:

@@ -65,7 +65,7 @@ class Figures:
         return f"| {' | '.join(self.cells())} |"
 
 
-def write(page: Path, rows: list[Figures], command: str) -> None:
+def write(page: Path, rows: list[Figures]) -> None:
     """Put these rows into the table between the two marks of `page`; rows of other storms stay."""
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
@@ -75,4 +75,4 @@ def write(page: Path, rows: list[Figures], command: str) -> None:
     kept.pop("storm", None)
     kept.update({figures.storm: figures.row() for figures in rows})
     table = "\n".join([HEAD, *kept.values()])
-    page.write_text(f"{before}{BEGIN}\n`{command}`\n\n{table}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")

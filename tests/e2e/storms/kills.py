@@ -30,7 +30,7 @@ from tests.e2e.world import Phone
 # typing: before anything was saved. click: from just before the press to well after. said: once the screen
 # said it. came: the push is on its way. done: the server has it, the phone has not heard.
 MOMENTS = ("click", "came", "typing", "done", "said")
-AFTER_CLICK_S = 0.25
+AFTER_CLICK_S = 0.4
 TYPING_S = (1, 9)  # mostly longer than may be lost
 MOST_LOST_S = 5.0  # of typed text; or a single field
 LETTERS = "慢走下楼扶墙饮食清淡睡眠一般按时服药"
@@ -53,9 +53,7 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
     account = ground.server.account("doctor")
     phone.sign_in(account)
     people = patients_on(phone.page)
-    phone.close()  # Chromium writes cookies down every 30 s: a kill before that only signs the person out
-    phone.open()
-    phone.wake()
+    phone.rest()
     book = Book(figures, ground.server, account["id"])
     order = [MOMENTS[n % len(MOMENTS)] for n in range(count)]
     draw.shuffle(order)

@@ -45,9 +45,12 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
             ground.gate.point_to(old.url)
             ground.gate.open()
             phone.sign_in(account)
+            killed = n % KILLED_EVERY == KILLED_EVERY - 1
+            if killed:
+                phone.rest()
             book = Book(Figures("one update"), old, account["id"])
             _record(ground, phone.page, book, f"updates {seed} {n}", draw)
-        _update(ground, phone, book, folder, draw, killed=n % KILLED_EVERY == KILLED_EVERY - 1)
+        _update(ground, phone, book, folder, draw, killed=killed)
         figures.absorb(book.close())
         phone.close()
     ground.gate.point_to(ground.server.url)
