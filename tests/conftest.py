@@ -16,9 +16,19 @@ from sqlalchemy import text
 from app import create_app
 from app.extensions import db, writing
 from app.sync import feed
+from tests.e2e.storms import COUNTS, VISITS
 from tests.factories import Factory
 
 SECRET = "a secret that only the tests know, 32+"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The same browser tests, as often as asked: `pytest tests/e2e/test_storms.py --kills 500`."""
+    group = parser.getgroup("storms", "how often each storm of the browser tests takes place")
+    for name, few in COUNTS.items():
+        group.addoption(f"--{name}", type=int, default=few, metavar="N")
+    group.addoption("--visits", type=int, default=VISITS, metavar="N", help="saved while the line flips")
+    group.addoption("--storm-seed", type=int, default=1, metavar="N")
 
 
 @pytest.fixture(scope="session")

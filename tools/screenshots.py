@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.e2e import rounds  # noqa: E402
-from tests.e2e.conftest import FLAGS, PACK_IS_HERE, Server, environment, free_port, until, wait_for  # noqa: E402
+from tests.e2e.world import FLAGS, PACK_IS_HERE, Server, environment, free_port, until, wait_for  # noqa: E402
 
 PICTURES = ROOT / "docs" / "screenshots"
 PHONE = {"width": 390, "height": 844}

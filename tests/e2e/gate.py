@@ -5,7 +5,9 @@ Switching a browser offline misses much of what really happens on the road; this
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,17 +15,28 @@ from urllib.parse import urlsplit
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"}
 PORTAL = b"<!doctype html><title>Free wi-fi</title><h1>Welcome. Please accept the terms.</h1>"
+PUSHES = ("/api/sync/push", "/api/sync/sealed")
 Rewrite = Callable[[bytes], bytes]
+
+
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that was killed in the middle of a request is no news."""
 
 
 class Gate:
     """Listens on a port of its own and passes requests on to `server_url`, unless told otherwise."""
 
     def __init__(self, server_url: str) -> None:
-        self.target = urlsplit(server_url).netloc
+        self.point_to(server_url)
         self.mode = "open"  # open, shut, portal, hang, lose (does the work, loses the answer)
         self.rewrite: dict[str, Rewrite] = {}
         self.seen: list[tuple[str, str]] = []  # (method, path) that reached the server
+        self.pushed: list[list[str]] = []  # the op_ids of each push that reached the server
+        # Called with "came" (True drops the request) and "done" (the server did it; True drops the answer).
+        self.at_push: Callable[[str], bool] | None = None
         self.faults = 0
         self.released = threading.Event()
         gate = self
@@ -39,8 +52,7 @@ class Gate:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self.httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.httpd.daemon_threads = True
+        self.httpd = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.httpd.server_address[1]}"
         self.thread = threading.Thread(target=self.httpd.serve_forever, daemon=True)
         self.thread.start()
@@ -50,13 +62,24 @@ class Gate:
         self.httpd.shutdown()
         self.httpd.server_close()
 
+    def point_to(self, server_url: str) -> None:
+        """From now on another server answers at the same address."""
+        self.target = urlsplit(server_url).netloc
+
+    def turn(self, mode: str) -> None:
+        """Open, shut or spoil the line; requests that hung go on as the line is now."""
+        if mode == "hang":
+            self.released.clear()
+            self.mode = mode
+        else:
+            self.mode = mode
+            self.released.set()
+
     def open(self) -> None:
-        self.mode = "open"
-        self.released.set()
+        self.turn("open")
 
     def hang(self) -> None:
-        self.released.clear()
-        self.mode = "hang"
+        self.turn("hang")
 
     def count(self, path: str) -> int:
         return sum(1 for _, seen in self.seen if seen.split("?")[0] == path)
@@ -73,7 +96,14 @@ class Gate:
         if self.mode == "portal":
             self.answer(request, 200, [("Content-Type", "text/html")], PORTAL)
             return
+        at_push = self.at_push if request.command == "POST" and request.path in PUSHES else None
+        if at_push and at_push("came"):
+            request.close_connection = True
+            return
         status, headers, content = self.forward(request, body)
+        if at_push and at_push("done"):
+            request.close_connection = True
+            return
         if self.mode == "lose" and request.command == "POST":
             self.answer(request, 502, [("Content-Type", "text/html")], b"<h1>Bad gateway</h1>")
             return
@@ -84,6 +114,8 @@ class Gate:
         self, request: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         self.seen.append((request.command, request.path))
+        if request.command == "POST" and request.path in PUSHES:
+            self.pushed.append(op_ids_of(body))
         upstream = http.client.HTTPConnection(self.target, timeout=60)
         headers = {
             k: v for k, v in request.headers.items() if k.lower() not in ("connection", "accept-encoding")
@@ -111,3 +143,9 @@ class Gate:
             request.wfile.write(content)
         except (BrokenPipeError, ConnectionResetError):
             request.close_connection = True  # the browser went away
+
+
+def op_ids_of(body: bytes) -> list[str]:
+    """Whose push it is, plain or sealed, packed or not."""
+    told = json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body)
+    return [op["op_id"] for op in told.get("ops") or told.get("sealed") or []]

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import rounds
-from tests.e2e.conftest import PHONE, ROOT, set_pin
+from tests.e2e.world import PHONE, ROOT, set_pin
 
 pytestmark = pytest.mark.xdist_group("browser")
 

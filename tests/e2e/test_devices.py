@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from app.shared.ids import new_id
 from tests.e2e import rounds
-from tests.e2e.conftest import until
+from tests.e2e.world import until
 from tests.factories import an_id_card
 from tests.sealing import sealed
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import rounds
-from tests.e2e.conftest import PACK_IS_HERE, Phone, Server, unlock, until
 from tests.e2e.engines import ENGINES, Driver, excused
 from tests.e2e.engines.page import Page, expect
 from tests.e2e.gate import Gate
 from tests.e2e.records import PULL, RECORD, people, pick
+from tests.e2e.world import PACK_IS_HERE, Phone, Server, unlock, until
 
 # Every page and every file of the shell on this phone; answers what is not ours, or lost.
 STRANGERS = """async (words) => {
@@ -57,13 +57,13 @@ class EnginePhone(Phone):
         """As when the battery is empty."""
         self.driver.kill()
 
-    def wait_for_pack(self) -> None:
+    def wait_for_pack(self, user_id: str | None = None) -> None:
         """As everywhere; but WebKit leaves a page that was on its way while the first worker started without
         it for good, whatever the worker claims. The next page is in its hands."""
         until(self.page, WORKER_RUNS)
         until(self.page, PACK_IS_HERE)
         self.page.reload()
-        super().wait_for_pack()
+        super().wait_for_pack(user_id)
 
     def offline(self, off: bool = True) -> None:
         if off:

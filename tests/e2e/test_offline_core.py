@@ -14,8 +14,8 @@ from playwright.sync_api import Page, Playwright
 
 from app import guard
 from tests.e2e import rounds
-from tests.e2e.conftest import Phone, Server, phones_for, set_pin, unlock
 from tests.e2e.gate import Gate
+from tests.e2e.world import Phone, Server, phones_for, set_pin, unlock
 
 META = """async () => {
   const pages = await import('/static/js/offline/pages.js');

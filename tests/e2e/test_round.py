@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import rounds
-from tests.e2e.conftest import unlock, until
 from tests.e2e.gate import Gate
 from tests.e2e.records import PULL, RECORD, people, pick
+from tests.e2e.world import unlock, until
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -16,7 +16,7 @@ ORDER_IS = "async ([id, state]) => (await (await fetch('/api/orders/' + id)).jso
 
 
 def test_a_days_round_and_a_family_order_without_signal_arrive_exactly_once(server, phone, request) -> None:
-    # Chromium sends by itself as it starts, before a test can say that it is offline: the line is cut outside.
+    # Chromium sends by itself as it starts, before a test can say it is offline: the line is cut outside.
     gate = Gate(server.url)
     request.addfinalizer(gate.close)
     doctor = phone("doctor", gate.url)

@@ -302,3 +302,19 @@ test('large bodies travel compressed', async () => {
   assert.equal(encoding, 'gzip');
   assert.equal(server.applied.length, 30);
 });
+
+test('a phone without room sends what it holds, and notes it once there is room', async (t) => {
+  const server = aServer();
+  const record = await outbox.add(aVisit());
+  const held = await outbox.add({ ...aVisit(), hold_ms: 60000 });
+  const put = t.mock.method(IDBObjectStore.prototype, 'put', () => {
+    throw new DOMException('no room', 'QuotaExceededError');
+  });
+  assert.equal((await push(server)).outcome, 'partly');
+  assert.deepEqual(server.applied, [record.op_id]); // the other could still be taken back
+  assert.deepEqual(await states(), ['saved', 'saved']);
+  put.mock.restore();
+  await push(server);
+  assert.deepEqual(await states(), ['done', 'done']);
+  assert.deepEqual(server.applied, [record.op_id, held.op_id]);
+});

@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import free_port
+from tests.e2e.world import free_port
 from tests.e2e.engines.driver import STARTING, Driver, DriverError, patiently, which
 
 WINDOW = Path(__file__).with_name("webkit_window.py")

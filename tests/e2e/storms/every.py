@@ -1,0 +1,18 @@
+"""The storms by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.e2e.storms import edits, expiries, flips, kills, quotas, tabs, updates
+from tests.e2e.storms.figures import Figures
+
+STORMS: dict[str, Callable[..., Figures]] = {
+    "kills": kills.run,
+    "updates": updates.run,
+    "expiries": expiries.run,
+    "quotas": quotas.run,
+    "flips": flips.run,
+    "tabs": tabs.run,
+    "edits": edits.run,
+}
