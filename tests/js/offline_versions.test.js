@@ -7,9 +7,9 @@ const { openDB } = await import('../../static/vendor/idb.js');
 
 test('a newer release may change the store while an older page has it open, and finds everything', async () => {
   const record = await outbox.add(aVisit());
-  const newer = await openDB(outbox.DATABASE, 2, {
+  const newer = await openDB(outbox.DATABASE, 3, {
     upgrade: (db, _old, _new, tx) => tx.objectStore('ops').createIndex('later', 'kind'),
   });
-  assert.equal((await newer.get('ops', record.op_id)).label, '高血压随访');
+  assert.equal((await newer.get('ops', record.op_id)).kind, 'visit.create');
   newer.close();
 });
