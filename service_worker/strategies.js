@@ -45,7 +45,7 @@ async function shellFirst(request, url) {
 
 async function page(event, url) {
   if (url.pathname === '/unlock') return pageResponse(await shellPage('/unlock'));
-  if (Date.now() < signingUntil) return networkOnly(event);
+  if (Date.now() < signingUntil) return networkOnly(event, url);
   if (DOORS.has(url.pathname)) return networkFirst(event, url, {});
   const held = await open();
   if (!held && (await shut())) return unlockPage(event, url);
@@ -77,6 +77,22 @@ async function shut() {
   }
 }
 
+/** A session that is still good is no PIN: a wrong password on the sign-in page must not lead past the lock. */
+async function lockedFor(user_id) {
+  try {
+    if ((await open())?.user_id === user_id || (await vault.state(user_id)) !== 'locked') return false;
+    await vault.arrive(null);
+    await vault.choose(user_id);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function toUnlock(url) {
+  return Response.redirect(`/unlock?next=${encodeURIComponent(url.pathname + url.search)}`, 302);
+}
+
 /** Under the address that was asked for, so that unlocking goes on there. */
 async function unlockPage(event, url) {
   if (event.request.mode !== 'navigate') {
@@ -95,11 +111,12 @@ async function read(url) {
   }
 }
 
-async function networkOnly(event) {
+async function networkOnly(event, url) {
   try {
     const response = await fetch(event.request);
-    if (mark(response)) signingUntil = 0;
-    return response;
+    if (!mark(response)) return response;
+    signingUntil = 0;
+    return (await lockedFor(mark(response))) ? toUnlock(url) : response;
   } catch {
     signingUntil = 0; // nobody can have signed in without a network
     post({ t: 'net', outcome: 'unreachable' });

@@ -27,6 +27,15 @@ test('the strip says what is true', () => {
   assert.equal(line({ draft: true }), 'online|在线||草稿已存');
 });
 
+test('behind the lock it promises an upload only where one will come', () => {
+  const locked = (facts) => line({ user: '', page: 'unlock', ...facts });
+  assert.equal(locked({ waiting: 3, uploads: 2 }), 'online|在线|3 条仅在本机|锁着也会上传');
+  assert.equal(locked({ waiting: 3, uploads: 3, online: false }), 'offline|离线|3 条仅在本机|锁着也会上传');
+  assert.equal(locked({ waiting: 1, uploads: 0 }), 'online|在线|1 条仅在本机|'); // refused, or another person's
+  assert.equal(locked({ waiting: 1, uploads: 1, outcome: 'signed_out' }), 'online|在线|1 条仅在本机|');
+  assert.equal(locked({}), 'online|在线||');
+});
+
 test('without a network it never says that anything is being sent', () => {
   assert.match(line({ online: false, sending: { done: 0, total: 3 }, waiting: 3 }), /^offline\|离线/);
 });

@@ -1,8 +1,9 @@
 // 退出登录: the pages and the key go, sealed records stay and wait for their author. Asked twice when there are any.
 
-import { tellWorker } from '../vault/relay.js';
+import { lockOthers } from '../vault/idle.js';
 import * as vault from '../vault/vault.js';
 import * as kept from './kept.js';
+import { sessionEnded } from './net.js';
 import * as outbox from './outbox.js';
 import * as pages from './pages.js';
 import { userId } from './person.js';
@@ -35,15 +36,23 @@ function ask(sheet, form, count) {
   sheet.showModal();
 }
 
+/**
+ * The session first. Where the server cannot be reached it lives on, so the store is ended and not forgotten:
+ * an ended one is opened anew only after the password, a forgotten one by whoever comes first.
+ */
 async function leave(form) {
   const user = userId();
+  const out = await sessionEnded();
   try {
-    await vault.forget(user);
+    await (out ? vault.forget(user) : vault.end(user, 'signed_out'));
+    await lockOthers(user);
     await pages.drop(user);
-    await tellWorker({ t: 'lock' });
     kept.forget();
   } catch {
     // no store, so nothing is kept
   }
-  HTMLFormElement.prototype.submit.call(form);
+  const ended = !out && (await vault.row(user).catch(() => undefined));
+  if (out) location.assign('/sign-in');
+  else if (ended) location.replace('/unlock');
+  else HTMLFormElement.prototype.submit.call(form);
 }

@@ -94,7 +94,7 @@ async function right(pin) {
     await lock();
     return '输错次数太多。';
   }
-  if (result.wait_ms && !result.left) return '请稍后再试。';
+  if (result.untried) return `请等 ${Math.ceil(result.wait_ms / 1000)} 秒再试。`;
   return `解锁密码不对，还可试 ${result.left} 次。`;
 }
 

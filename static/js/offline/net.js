@@ -54,6 +54,17 @@ export async function ask(path, { timeout_ms = 15000, fetch = globalThis.fetch, 
   }
 }
 
+/** End this phone's session on the server. @returns {Promise<boolean>} true once the server knows of none */
+export async function sessionEnded() {
+  try {
+    const headers = { 'Content-Type': 'application/json' };
+    const response = await ask('/api/auth/logout', { method: 'POST', headers, body: '{}' });
+    return response.status === 204 || (response.status === 401 && Boolean(await json(response)));
+  } catch {
+    return false;
+  }
+}
+
 /** The JSON of our own server's answer; undefined for a portal's page, a gateway's words, a cut line. */
 export async function json(response) {
   const type = response.headers.get('Content-Type') || '';

@@ -1,6 +1,7 @@
 // The strip at the top: one line, always true. What it says is worked out from the outbox on the disk and
 // from what the network last really answered, never from what we hope.
 
+import * as vault from '../vault/vault.js';
 import { hourMinute, isoDay, monthDay } from '../when.js';
 import { listen } from './channel.js';
 import { net, online } from './net.js';
@@ -63,7 +64,7 @@ async function facts() {
   const found = { user, online: online(), outcome: net.outcome, sending, loading, draft, page: pageName() };
   try {
     if (user) Object.assign(found, await outbox.counts(user));
-    else found.waiting = await outbox.unsentOnPhone();
+    else Object.assign(found, await behindTheLock());
     found.noStore = !keeps;
   } catch {
     found.noStore = true;
@@ -71,6 +72,13 @@ async function facts() {
   const meta = await pages.meta().catch(() => undefined);
   if (meta && meta.user === user) found.data_at = meta.fetched_at;
   return found;
+}
+
+/** Of everybody on this phone a number; only what is not refused, and is this person's, goes up by itself. */
+async function behindTheLock() {
+  const waiting = await outbox.unsentOnPhone();
+  const current = await vault.current().catch(() => undefined);
+  return { waiting, uploads: current ? (await outbox.counts(current)).waiting : 0 };
 }
 
 /**
@@ -87,7 +95,7 @@ export function words(f, now = new Date()) {
     return { state: 'attention', bold: '不能离线保存', rest: '记录只能在线提交', right: line, count };
   if (needs) return { state: 'attention', bold: `${needs} 条需处理`, rest: only, right: line, count };
   if (f.page === 'unlock') {
-    const right = waiting ? '锁着也会上传' : '';
+    const right = f.uploads && !['signed_out', 'revoked'].includes(f.outcome) ? '锁着也会上传' : '';
     return { state: f.online ? 'online' : 'offline', bold: line, rest: only, right, count };
   }
   if (f.outcome === 'revoked')

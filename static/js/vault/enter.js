@@ -32,10 +32,9 @@ async function without(who, hasWorker) {
   const state = await vault.state(who.user_id);
   const worker = await hasWorker();
   if (!worker && (state === 'none' || state === 'ended')) {
-    await vault.create(who, null);
-    return 'open';
+    if (await vault.create(who, null)) return 'open';
   }
-  if (!worker && state === 'without-pin') {
+  if (!worker && (await vault.state(who.user_id)) === 'without-pin') {
     return (await vault.openWithoutPin(who.user_id)) ? 'open' : 'nothing';
   }
   if (!worker) return 'nothing'; // nobody would carry the key from page to page

@@ -50,12 +50,13 @@ export function outOfTouch({ away_ms = 0, offline_hours = DEFAULTS.offline_hours
   return away_ms > offline_hours * HOUR_MS;
 }
 
-/** A PIN that anybody would try first: one digit repeated, or digits in a row. */
+/** A PIN that anybody would try first: one digit repeated, digits in a row, doubled, or said twice. */
 export function guessable(pin) {
   const steps = new Set([...pin].slice(1).map((digit, place) => Number(digit) - Number(pin[place])));
   if (steps.size === 1) return Math.abs([...steps][0]) <= 1;
   const half = pin.length / 2;
-  return pin.slice(0, half) === pin.slice(half) || pin.slice(0, 2).repeat(half) === pin;
+  if (pin.slice(0, half) === pin.slice(half) || pin.slice(0, 2).repeat(half) === pin) return true;
+  return /^(?:(\d)\1)+$/.test(pin) || [...pin].reverse().join('') === pin;
 }
 
 /** Whether somebody has been away from the screen for longer than `minutes`. */

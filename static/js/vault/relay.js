@@ -60,9 +60,8 @@ export function startInWorker() {
 
 async function reply(event) {
   // Only what is here, or what another page than the asker holds.
-  const held = vault.holding() || (await askPages(event.source?.id));
-  vault.adopt(held);
-  event.ports[0]?.postMessage(vault.holding());
+  const held = await vault.open(() => askPages(event.source?.id)).catch(() => null);
+  event.ports[0]?.postMessage(held);
 }
 
 /** Ask every page of ours, the one being left included; the first that holds the key is enough. */

@@ -2,13 +2,14 @@
 
 import * as exporting from '../offline/export.js';
 import * as kept from '../offline/kept.js';
-import { ask, json } from '../offline/net.js';
+import { ask, json, sessionEnded } from '../offline/net.js';
 import * as outbox from '../offline/outbox.js';
 import * as pages from '../offline/pages.js';
 import { send } from '../offline/sender.js';
 import { goOn } from './enter.js';
 import * as fingerprint from './fingerprint.js';
 import { moveIn } from './first_release.js';
+import { lockOthers } from './idle.js';
 import { guessable, PIN_LENGTH } from './policy.js';
 import * as vault from './vault.js';
 
@@ -21,7 +22,9 @@ const ENDED = {
 const CLOCK = '手机的时间被调回去了。请先连上网，核对以后再解锁。';
 const NOTE = '老人资料加密存在这台手机上';
 
-const state = { who: null, mode: '', typed: '', first: '', busy: false };
+const TAKEN = '解锁密码已在另一个窗口设好，请输入它';
+
+const state = { who: null, arrived: false, finger: false, mode: '', typed: '', first: '', busy: false };
 const part = (name) => document.querySelector(`[data-lock="${name}"]`);
 
 export async function start() {
@@ -51,6 +54,7 @@ export async function start() {
 /** Whose lock this is: who has just signed in, or who had the phone open last. */
 async function whose() {
   const arrived = await vault.arrived();
+  state.arrived = Boolean(arrived);
   if (arrived) return arrived;
   return vault.row(await vault.current());
 }
@@ -61,8 +65,9 @@ async function show() {
   part('face').textContent = (who.name || '')[0] || '';
   const found = await vault.state(who.user_id);
   const row = await vault.row(who.user_id);
-  const set = found === 'none' || found === 'without-pin' || (found === 'ended' && row.anew);
-  if (set) await setting();
+  // Only somebody whom the server has just let in sets a PIN where there was one before.
+  const anew = found === 'ended' && row.anew && state.arrived;
+  if (anew || found === 'none' || found === 'without-pin') await setting();
   else if (found === 'ended') await ended(row.ended);
   else await asking(row);
 }
@@ -81,23 +86,30 @@ async function setting() {
 
 async function asking(row) {
   mode('ask');
+  state.finger = Boolean(row.fingerprint);
+  part('finger').hidden = !state.finger;
   part('ask').textContent = '输入 6 位解锁密码';
-  part('finger').hidden = !row.fingerprint;
-  const shut = await vault.shutByTime(row.user_id);
-  if (shut === 'clock') {
-    note(CLOCK, true);
-    await greet();
-    if (!(await vault.shutByTime(row.user_id))) note(NOTE);
-    return;
-  }
   note(NOTE);
-  await waitIfToldTo(row.user_id);
+  const barred = await vault.bar(row.user_id); // a page opened anew does not shorten the wait
+  if (barred?.ended === 'clock') setClock().catch(() => {});
+  else if (barred?.ended) await over(barred.ended);
+  else if (barred) slowDown(barred);
 }
 
-/** A page opened anew does not shorten the wait. */
-async function waitIfToldTo(user_id) {
-  const barred = await vault.bar(user_id);
-  if (barred?.wait_ms) await slowDown(barred);
+/** The server says what time it is; until it was reached nobody gets in. */
+async function setClock() {
+  note(CLOCK, true);
+  await greet();
+  const barred = await vault.bar(state.who.user_id);
+  if (barred?.ended) return;
+  note(NOTE);
+  if (barred) slowDown(barred);
+}
+
+/** The data key is gone, and with it what it closed. */
+async function over(why) {
+  await pages.drop(state.who.user_id);
+  await ended(why);
 }
 
 async function ended(why) {
@@ -113,7 +125,7 @@ function mode(name) {
   part('pad').hidden = name === 'ended';
   part('dots').hidden = name === 'ended';
   part('ended').hidden = name !== 'ended';
-  part('finger').hidden = true;
+  part('finger').hidden = name !== 'ask' || !state.finger;
   part('forgot').textContent = name === 'set' ? '' : '忘记了';
   part('forgot').disabled = name === 'set';
 }
@@ -127,13 +139,13 @@ function note(words, fault = false) {
 // ---- typing ----
 
 function keyed(event) {
-  if (document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey) return;
+  if (document.querySelector('dialog[open]') || event.ctrlKey || event.metaKey || event.altKey) return;
   if (/^\d$/.test(event.key)) type(event.key);
   else if (event.key === 'Backspace') erase();
 }
 
 function type(digit) {
-  if (state.busy || state.mode === 'ended' || state.typed.length >= PIN_LENGTH) return;
+  if (state.busy || !['ask', 'set'].includes(state.mode) || state.typed.length >= PIN_LENGTH) return;
   state.typed += digit;
   dots();
   if (state.typed.length === PIN_LENGTH) complete();
@@ -147,7 +159,7 @@ function erase() {
 
 function dots() {
   const all = part('dots');
-  all.classList.remove('wrong');
+  if (state.typed) all.classList.remove('wrong');
   all.setAttribute('aria-label', `已输入 ${state.typed.length} 位，共 ${PIN_LENGTH} 位`);
   for (const [place, dot] of [...all.children].entries()) {
     dot.classList.toggle('on', place < state.typed.length);
@@ -157,63 +169,66 @@ function dots() {
 async function complete() {
   const pin = state.typed;
   state.busy = true;
+  let open = false;
   try {
-    if (state.mode === 'set') await chosen(pin);
-    else await tried(await vault.unlock(state.who.user_id, pin));
+    open = state.mode === 'set' ? await chosen(pin) : await tried(await vault.unlock(state.who.user_id, pin));
   } catch (error) {
     console.error('unlock', error);
     note('这台手机现在不能解锁，请再试一次。', true);
-  } finally {
-    state.typed = '';
-    state.busy = false;
-    dots();
   }
+  if (open) return; // the page that was asked for is coming: nothing more can be typed here
+  state.typed = '';
+  state.busy = false;
+  dots();
 }
 
+/** @returns {Promise<boolean>} true: it is set, and the person is on their way */
 async function chosen(pin) {
   if (!state.first) {
-    if (guessable(pin)) {
-      wrong('这个太容易猜到，换一个');
-      return;
-    }
+    if (guessable(pin)) return wrong('这个太容易猜到，换一个');
     state.first = pin;
     part('ask').textContent = '再输一次，记住它';
     note(NOTE);
-    return;
+    return false;
   }
   if (pin !== state.first) {
     state.first = '';
     part('ask').textContent = '设一个 6 位解锁密码';
-    wrong('两次不一样，重新设一个');
-    return;
+    return wrong('两次不一样，重新设一个');
   }
   note('正在加密……');
   const before = await vault.row(state.who.user_id);
   if (before?.ended) await pages.drop(state.who.user_id); // nothing under the old key can be read again
   const { user_id, name, username, role } = state.who;
-  await vault.create({ user_id, name, username, role }, pin);
+  if (!(await vault.create({ user_id, name, username, role }, pin))) {
+    await show();
+    return wrong(TAKEN);
+  }
   await moveIn(user_id);
-  await opened();
+  return opened();
 }
 
+/** @returns {Promise<boolean>} true: it was right, and the person is on their way */
 async function tried(result) {
-  if (result.ok) {
-    await opened();
-  } else if (result.ended === 'clock') {
-    wrong(CLOCK);
-  } else if (result.ended) {
-    await pages.drop(state.who.user_id);
-    await ended(result.ended);
-  } else {
-    wrong(`密码不对，还可试 ${result.left} 次`);
-    if (result.wait_ms) await slowDown(result);
+  if (result.ok) return opened();
+  if (result.ended === 'clock') {
+    await setClock();
+    return false;
   }
+  if (result.ended) {
+    await over(result.ended);
+    return false;
+  }
+  if (!result.untried) wrong(`密码不对，还可试 ${result.left} 次`);
+  if (result.wait_ms) slowDown(result);
+  return false;
 }
 
 async function opened() {
   note('正在打开……');
-  await outbox.protect(state.who.user_id);
+  await outbox.protect(state.who.user_id).catch((error) => console.error('protect', error)); // next time, then
   await goOn(asked());
+  return true;
 }
 
 /** Where the person wanted to go: a path of our own. */
@@ -225,37 +240,47 @@ function asked() {
 
 function wrong(words) {
   note(words, true);
-  state.typed = '';
-  dots();
   part('dots').classList.add('wrong');
+  return false;
 }
 
-async function slowDown({ wait_ms, left }) {
-  const until = Date.now() + wait_ms;
+/** The keys rest. What is left is asked from the disk each time, where no reloaded page and no clock shortens it. */
+function slowDown(barred) {
+  if (state.mode === 'waiting') return;
   state.mode = 'waiting';
-  for (const button of document.querySelectorAll('[data-digit]')) button.disabled = true;
-  const tick = () => {
-    const seconds = Math.ceil((until - Date.now()) / 1000);
-    if (state.mode !== 'waiting') return;
-    if (seconds > 0 && seconds <= wait_ms / 1000) {
-      note(`请等 ${seconds} 秒再试，还可试 ${left} 次`, true);
-      setTimeout(tick, 250);
-      return;
-    }
-    for (const button of document.querySelectorAll('[data-digit]')) button.disabled = false;
-    mode('ask');
-    note(`还可试 ${left} 次`);
-  };
-  state.busy = false;
-  tick();
+  resting(true);
+  count(barred);
+}
+
+async function count({ wait_ms, left }) {
+  note(`请等 ${Math.ceil(wait_ms / 1000)} 秒再试，还可试 ${left} 次`, true);
+  await new Promise((go) => setTimeout(go, Math.min(wait_ms, 1000)));
+  const barred = await vault.bar(state.who.user_id).catch(() => ({ wait_ms, left }));
+  if (state.mode !== 'waiting') return;
+  if (barred?.wait_ms) {
+    count(barred);
+    return;
+  }
+  resting(false);
+  mode('ask');
+  if (barred) await tried(barred);
+  else note(`还可试 ${left} 次`);
+}
+
+function resting(on) {
+  for (const button of document.querySelectorAll('[data-digit]')) button.disabled = on;
 }
 
 async function byFinger() {
+  if (state.busy) return;
+  state.busy = true;
+  let open = false;
   try {
-    await tried(await fingerprint.unlock(state.who.user_id));
+    open = await tried(await fingerprint.unlock(state.who.user_id));
   } catch {
     note('没有认出来，请输入解锁密码。');
   }
+  state.busy = open;
 }
 
 // ---- other ways ----
@@ -287,18 +312,21 @@ function personButton(row) {
 /** A PIN is set anew only after the password was asked for: so the old session ends first. */
 async function reset() {
   part('offline').hidden = true;
-  if (await signedOut()) {
-    await vault.end(state.who.user_id, 'tries');
+  part('reset').disabled = true; // a line that hangs is waited for
+  if (await sessionEnded()) {
+    await vault.end(state.who.user_id, 'signed_out');
+    await lockOthers(state.who.user_id);
     await pages.drop(state.who.user_id);
     await leaveForSignIn();
   } else {
     part('offline').hidden = false;
+    part('reset').disabled = false;
   }
 }
 
 async function again(event) {
   event.preventDefault();
-  if (await signedOut()) await leaveForSignIn();
+  if (await sessionEnded()) await leaveForSignIn();
   else note('现在连不上服务器，有信号时再来。', true);
 }
 
@@ -306,17 +334,6 @@ async function leaveForSignIn() {
   await vault.allowAnew(state.who.user_id);
   await vault.arrive(null);
   location.assign('/sign-in');
-}
-
-/** @returns {Promise<boolean>} true once the server knows no session of this phone any more */
-async function signedOut() {
-  try {
-    const headers = { 'Content-Type': 'application/json' };
-    const response = await ask('/api/auth/logout', { method: 'POST', headers, body: '{}' });
-    return response.status === 204 || (response.status === 401 && Boolean(await json(response)));
-  } catch {
-    return false;
-  }
 }
 
 /** The server knows whether it is this person's phone; having answered, it sets the clock right. */

@@ -11,6 +11,7 @@ const NOTE_EVERY_MS = 60000;
 const WITHOUT_PIN = 'nuanxun store without pin';
 
 let held = null; // {user_id, key}
+let drops = 0; // a key that was asked for before a lock and comes after it is not taken
 let askOthers = async () => null;
 
 /** How a realm without the key asks the others for it; set by relay.js. */
@@ -33,15 +34,25 @@ export function adopt(given) {
 }
 
 /** The open key, asked from the others where this realm has none. Null: locked. */
-export async function open() {
-  if (!held) adopt(await askOthers());
-  if (held && (await shutByTime(held.user_id))) held = null;
+export async function open(asking = askOthers) {
+  if (!held) {
+    const before = drops;
+    const given = await asking();
+    if (drops === before) adopt(given);
+  }
+  if (held && !(await stands(held.user_id))) held = null;
   return held;
+}
+
+/** Whether there is still a store that this person's key belongs to. */
+async function stands(user_id) {
+  return !(await shutByTime(user_id)) && Boolean((await rows.person(user_id))?.wrapped);
 }
 
 /** Forget the key in this realm. */
 export function drop() {
   held = null;
+  drops += 1;
 }
 
 // ---- who ----
@@ -94,13 +105,14 @@ export function row(user_id) {
  * Make this person's store: a data key under their PIN. `pin` null is for browsers without a worker, where
  * every page would have to ask: the key then lies under the device key alone, and the page says so. A store
  * that was made without a PIN keeps its data key, and so what it holds.
+ * @returns {Promise<object | null>} as holding(); null: another page was quicker, and its PIN counts
  */
 export async function create(who, pin) {
   const device = await rows.deviceKey(crypt.newDeviceKey);
   const data = (await keyWithoutPin(who.user_id, device)) || (await crypt.newDataKey());
   const wrapping = pin === null ? await plainWrapping() : await pinWrapping(pin);
   const wrapped = await crypt.wrap(data, wrapping.kek, device);
-  await rows.changePerson(who.user_id, () => ({
+  const fresh = {
     ...policy.DEFAULTS,
     ...who,
     ...wrapping.kept,
@@ -108,7 +120,10 @@ export async function create(who, pin) {
     wrapped,
     tries: 0,
     tried_at: 0,
-  }));
+  };
+  const taken = (row) => row?.wrapped && (pin === null || !row.without_pin);
+  const kept = await rows.changePerson(who.user_id, (row) => (taken(row) ? row : fresh));
+  if (kept !== fresh) return null;
   await rows.setMeta('current', who.user_id);
   await rows.setMeta('arrived', null);
   held = { user_id: who.user_id, key: await crypt.unwrap(wrapped, wrapping.kek, device) };
@@ -139,37 +154,56 @@ async function plainWrapping() {
 export async function unlock(user_id, pin) {
   const barred = await bar(user_id);
   if (barred) return barred;
-  const found = await rows.changePerson(user_id, (row) => ({
-    ...row,
-    tries: row.tries + 1,
-    tried_at: Date.now(),
-  }));
-  try {
-    const kek = await crypt.pinKey(pin, found.salt, found.iterations);
-    return await opened(user_id, found.wrapped, kek);
-  } catch {
-    if (found.tries >= policy.TRIES) {
-      await end(user_id, 'tries');
-      return { ended: 'tries' };
-    }
-    return { left: policy.TRIES - found.tries, wait_ms: policy.waitAfter(found.tries) };
+  const now = Date.now();
+  let counted = false; // in the same transaction as the looking: two tabs share the tries that are left
+  const found = await rows.changePerson(user_id, (row) => {
+    counted = Boolean(row?.wrapped) && row.tries < policy.TRIES && !policy.waitLeft(row, now);
+    return counted ? { ...row, tries: row.tries + 1, tried_at: now } : row;
+  });
+  if (!counted) return bar(user_id);
+  const kek = await crypt.pinKey(pin, found.salt, found.iterations);
+  const key = await keyUnder(kek, found.wrapped);
+  if (key) return opened(user_id, key);
+  if (found.tries >= policy.TRIES) {
+    await end(user_id, 'tries');
+    return { ended: 'tries' };
   }
+  return { left: policy.TRIES - found.tries, wait_ms: policy.waitAfter(found.tries) };
 }
 
-/** What keeps even the right PIN out. */
+/**
+ * What keeps even the right PIN out: nothing was tried.
+ * @returns {Promise<{untried: true, ended?: string, wait_ms?: number, left?: number} | null>}
+ */
 export async function bar(user_id) {
   const shut = await shutByTime(user_id);
-  if (shut) return { ended: shut };
-  const row = await rows.person(user_id);
-  if (!row?.wrapped) return { ended: row?.ended || 'none' };
-  const wait_ms = policy.waitLeft(row, Date.now());
-  return wait_ms ? { wait_ms, left: policy.TRIES - row.tries } : null;
+  if (shut) return { untried: true, ended: shut };
+  const now = Date.now();
+  let row = await rows.person(user_id);
+  if (!row?.wrapped) return { untried: true, ended: row?.ended || 'none' };
+  if (row.tries >= policy.TRIES) {
+    // Counted, and the page was gone before it could be judged.
+    await end(user_id, 'tries');
+    return { untried: true, ended: 'tries' };
+  }
+  if (row.tried_at > now) {
+    // The clock was moved back: the wait begins now, or it would last until the clock is there again.
+    row = await rows.changePerson(user_id, (found) => found && { ...found, tried_at: now });
+  }
+  const wait_ms = policy.waitLeft(row, now);
+  return wait_ms ? { untried: true, wait_ms, left: policy.TRIES - row.tries } : null;
 }
 
-async function opened(user_id, wrapped, kek) {
-  const key = await crypt.unwrap(wrapped, kek, await rows.deviceKey(crypt.newDeviceKey));
-  await rows.changePerson(user_id, (row) => ({ ...row, tries: 0, tried_at: 0 }));
+/** Null: `kek` is the wrong one. A storage that fails throws: that is nobody's wrong try. */
+async function keyUnder(kek, wrapped) {
+  const device = await rows.deviceKey(crypt.newDeviceKey);
+  return crypt.unwrap(wrapped, kek, device).catch(() => null);
+}
+
+async function opened(user_id, key) {
+  await rows.changePerson(user_id, (row) => row && { ...row, tries: 0, tried_at: 0 });
   await rows.setMeta('current', user_id);
+  await rows.setMeta('arrived', null);
   held = { user_id, key };
   return { ok: true };
 }
@@ -178,8 +212,9 @@ async function opened(user_id, wrapped, kek) {
 export async function openWithoutPin(user_id) {
   const row = await rows.person(user_id);
   if (!row?.without_pin || (await shutByTime(user_id))) return null;
-  const kek = await crypt.secretKey(row.without_pin, WITHOUT_PIN);
-  await opened(user_id, row.wrapped, kek);
+  const key = await keyUnder(await crypt.secretKey(row.without_pin, WITHOUT_PIN), row.wrapped);
+  if (!key) return null;
+  await opened(user_id, key);
   return held;
 }
 
@@ -200,23 +235,21 @@ export async function wrapAgain(user_id, pin, kek) {
 export async function changePin(user_id, old, pin) {
   const wrapping = await pinWrapping(pin);
   const wrapped = await wrapAgain(user_id, old, wrapping.kek);
-  await rows.changePerson(user_id, (row) => ({ ...row, ...wrapping.kept, wrapped }));
+  await rows.changePerson(user_id, (row) => row && { ...row, ...wrapping.kept, wrapped });
 }
 
 /** Keep a second wrapping (or drop it with undefined) beside the PIN's. */
 export function keepFingerprint(user_id, fingerprint) {
-  return rows.changePerson(user_id, (row) => ({ ...row, fingerprint }));
+  return rows.changePerson(user_id, (row) => row && { ...row, fingerprint });
 }
 
+/** Throws when `kek` is not the one: a finger is not counted, and says nothing about the PIN. */
 export async function unlockBySecret(user_id, kek) {
   const shut = await shutByTime(user_id);
-  if (shut) return { ended: shut };
-  const row = await rows.person(user_id);
-  try {
-    return await opened(user_id, row.fingerprint.wrapped, kek);
-  } catch {
-    return { left: policy.TRIES - row.tries };
-  }
+  if (shut) return { untried: true, ended: shut };
+  const key = await keyUnder(kek, (await rows.person(user_id)).fingerprint.wrapped);
+  if (!key) throw new Locked('not this finger');
+  return opened(user_id, key);
 }
 
 /** The data key goes, and with it everything readable here. What was sealed for the server stays. */
@@ -266,10 +299,12 @@ export async function contact(user_id, learned = {}) {
 export async function shutByTime(user_id, now = Date.now()) {
   const row = await rows.person(user_id);
   if (!row?.wrapped) return null;
-  const age = policy.aged(row, now);
+  const grown = (found) => (found?.wrapped ? { ...found, ...policy.aged(found, now) } : found);
+  let age = grown(row);
   const moved = age.turned_back !== row.turned_back || Math.abs(age.seen_at - row.seen_at) >= NOTE_EVERY_MS;
-  if (moved) await rows.changePerson(user_id, (found) => found && { ...found, ...age });
-  if (policy.outOfTouch({ ...row, ...age })) {
+  if (moved) age = await rows.changePerson(user_id, grown); // anew: the server may just have answered elsewhere
+  if (!age?.wrapped) return null;
+  if (policy.outOfTouch(age)) {
     await end(user_id, 'offline');
     return 'offline';
   }
