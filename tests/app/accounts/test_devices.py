@@ -151,6 +151,28 @@ def test_a_phone_out_of_a_drawer_is_still_known_until_it_is_empty(app, make, mon
         db.session.commit()
 
 
+def test_the_cookie_outlives_the_session_so_that_a_phone_lost_for_long_is_told(app, make, monkeypatch) -> None:
+    username = make.user("doctor")
+    phone = on_phone(app, username, "lost")
+    cookie = phone.get_cookie("session")
+    assert cookie.max_age >= 400 * 86400
+    at(monkeypatch, days=60)
+    assert phone.get("/api/auth/me").get_json()["code"] == "session_expired"  # whatever the cookie says
+    with app.app_context():
+        cleanup.forget_expired()
+        db.session.commit()
+    assert on_phone(app, username, "other").post("/api/devices/lost/revoke").status_code == 204
+    assert phone.get("/today").headers["Clear-Site-Data"] == WIPE
+    assert phone.get("/api/auth/me").get_json()["code"] == "device_revoked"
+    assert phone.post("/api/devices/wiped").status_code == 204
+
+
+def test_a_form_s_sign_in_gives_the_same_long_cookie(make, client) -> None:
+    form = {"username": make.user("doctor"), "password": PASSWORD, "device_id": "here"}
+    client.post("/sign-in", data=form, headers=SAME_ORIGIN)
+    assert client.get_cookie("session").max_age >= 400 * 86400
+
+
 def test_whoever_was_shut_out_by_mistake_signs_in_again_on_the_emptied_phone(app, make) -> None:
     username, phone, _ = lost(app, make)
     phone.post("/api/devices/wiped")

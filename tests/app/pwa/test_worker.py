@@ -71,3 +71,12 @@ def test_the_offline_page_names_nobody(make) -> None:
     doctor = make.signed_in("doctor")
     text = doctor.get("/offline").get_data(as_text=True)
     assert "data-user" not in text and "没有存在手机上" in text
+
+
+def test_a_refusal_says_whose_it_is_too_since_its_frame_names_the_person(make) -> None:
+    doctor = make.signed_in("doctor")
+    for path, status in (("/patients/nobody", 404), ("/devices", 403), ("/nowhere", 404)):
+        answer = doctor.get(path)
+        assert answer.status_code == status
+        assert f'data-user="{doctor.user_id}"' in answer.get_data(as_text=True), path
+        assert answer.headers["X-Page-User"] == doctor.user_id, path
