@@ -73,7 +73,10 @@ def test_a_page_of_a_revoked_phone_says_what_happened_and_the_way_on(app, make) 
     assert "这台手机已被停用" in html and "没上传的记录也一起清除" in html
     assert 'data-page="revoked"' in html and 'href="/sign-in"' in html
     assert "data-user" not in html and "X-Page-User" not in answer.headers
-    assert phone.get("/sign-in").status_code == 200
+    answer = phone.get("/sign-in")
+    assert answer.status_code == 200 and answer.headers["Clear-Site-Data"] == WIPE
+    html = answer.get_data(as_text=True)
+    assert 'data-page="revoked"' in html and 'name="password"' in html and "已经清除" in html
 
 
 def test_the_sign_in_page_tells_a_revoked_phone_too(app, make, client) -> None:
@@ -81,7 +84,9 @@ def test_the_sign_in_page_tells_a_revoked_phone_too(app, make, client) -> None:
     form = {"username": username, "password": PASSWORD, "device_id": "lost"}
     answer = client.post("/sign-in", data=form, headers=SAME_ORIGIN)
     assert answer.status_code == 401 and answer.headers["Clear-Site-Data"] == WIPE
-    assert "这台手机已被停用" in answer.get_data(as_text=True)
+    html = answer.get_data(as_text=True)
+    assert "这台手机已被停用" in html and 'data-page="revoked"' in html
+    assert "data-page" not in client.get("/sign-in").get_data(as_text=True)
 
 
 def test_a_revoked_phone_reports_that_it_is_empty(app, make) -> None:
