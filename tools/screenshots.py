@@ -23,7 +23,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.e2e import rounds  # noqa: E402
-from tests.e2e.world import FLAGS, PACK_IS_HERE, Server, environment, free_port, until, wait_for  # noqa: E402
+from tests.e2e.world import (  # noqa: E402  # noqa: E402
+    FLAGS,
+    PACK_IS_HERE,
+    Server,
+    environment,
+    free_port,
+    press,
+    set_pin,
+    until,
+    wait_for,
+)
 
 PICTURES = ROOT / "docs" / "screenshots"
 PHONE = {"width": 390, "height": 844}
@@ -78,8 +88,8 @@ class Camera:
         self.page.goto("/sign-in")
         self.page.fill("#username", account["username"])
         self.page.fill("#password", account["password"])
-        self.page.click("button[type=submit]")
-        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+        self.page.click("#sign-in button[type=submit]")
+        set_pin(self.page)
         until(
             self.page,
             "() => Boolean(navigator.serviceWorker && navigator.serviceWorker.controller)",
@@ -142,6 +152,11 @@ def doctor(camera: Camera, account: dict[str, Any]) -> None:
     camera.shoot("patient")
     camera.go("/outbox")
     camera.shoot("outbox")
+    camera.go("/me")
+    page.locator("#lock-now").click()
+    press(page, "246")
+    camera.shoot("unlock")
+    press(page, "813")
 
 
 def family(camera: Camera, account: dict[str, Any]) -> None:
