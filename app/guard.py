@@ -178,8 +178,8 @@ def _headers(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
-    if (user_id := g.get("user_id")) and response.mimetype == "text/html" and response.status_code == 200:
-        # The mark by which a worker knows our page from a captive portal's, and whose page it is.
-        # Not from current_user: the database may be away by now.
+    if (user_id := g.get("user_id")) and response.mimetype == "text/html":
+        # The mark by which a worker knows our page from a captive portal's, and whose page it is. A refusal
+        # carries it too: its frame names the person. Not from current_user: the database may be away by now.
         response.headers["X-Page-User"] = user_id
     return response

@@ -3,7 +3,7 @@
 // the phone, then the offline page.
 
 import { post } from '/static/js/offline/channel.js';
-import { json } from '/static/js/offline/net.js';
+import { ask, json } from '/static/js/offline/net.js';
 import * as pages from '/static/js/offline/pages.js';
 import { wipe } from '/static/js/offline/wipe.js';
 import * as vault from '/static/js/vault/vault.js';
@@ -11,6 +11,7 @@ import { pageResponse } from '/sw/headers.js';
 import { fromShell } from '/sw/shell.js';
 
 const RACE_MS = 2500; // then the phone's page, or one that says so and waits for the real one
+const LATE_MS = 60000; // how long a page that came after that is held for the one that waits for it
 const SIGNING_MS = 30000;
 const HOMES = ['/today', '/family', '/orders', '/desk', '/outbox'];
 const DOORS = new Set(['/sign-in', '/offline']); // name nobody, so they are not behind the lock
@@ -19,13 +20,20 @@ const DOORS = new Set(['/sign-in', '/offline']); // name nobody, so they are not
 // The redirects after the form's POST come through here, and the pages may be another person's.
 let signingUntil = 0;
 
+// Pages that came too late, by address, each shown once. Not every page may be kept on the phone: without this
+// a slow server would be asked again and again for one that nobody ever sees.
+const late = new Map();
+
 /** A promise of the answer, or undefined to let the browser do as if there were no worker. */
 export function answer(event) {
   const { request } = event;
   const url = new URL(request.url);
   if (url.origin !== self.location.origin) return undefined;
   if (request.method !== 'GET') {
-    if (url.pathname === '/sign-in' || url.pathname === '/sign-out') signingUntil = Date.now() + SIGNING_MS;
+    if (url.pathname === '/sign-in' || url.pathname === '/sign-out') {
+      signingUntil = Date.now() + SIGNING_MS;
+      late.clear();
+    }
     return undefined;
   }
   if (url.pathname.startsWith('/static/') || url.pathname === '/manifest.json')
@@ -126,25 +134,61 @@ async function networkOnly(event, url) {
 
 /** @param {{user?: string, meta?: object, local?: object}} known whose phone it is, and what it has */
 async function networkFirst(event, url, { user, meta, local }) {
-  // The request itself, untouched: {signal} or new headers would change the mode of a navigation.
-  const coming = fetch(event.request);
-  const late = Symbol('late');
-  const clock = new Promise((tick) => setTimeout(tick, RACE_MS, late));
-  const first = await Promise.race([coming.catch(() => null), clock]);
-  if (first && first !== late) {
-    const ours = first.type === 'opaqueredirect' || first.headers.has('X-Request-Id');
+  const key = pages.pageKey(url.href);
+  const first =
+    takeLate(url, user) || (await inTime(event, (coming) => lateComer(coming, url, key, user, local)));
+  if (first) {
+    const ours = isOurs(first);
     post({ t: 'net', outcome: ours ? 'ok' : 'unreachable' });
+    if (ours && first.status === 401) event.waitUntil(heedRevocation());
     if (local && (first.status >= 500 || !ours)) return pageResponse(local.html); // a gateway, a portal
     if (user && mark(first) && mark(first) !== user) return askWhoItIs(url);
-    if (meta) event.waitUntil(keep(first.clone(), pages.pageKey(url.href), user, local).catch(() => {}));
+    if (meta) event.waitUntil(keep(first.clone(), key, user, local).catch(() => {}));
     return first;
-  }
-  if (first === late && meta) {
-    const store = (response) => keep(response, pages.pageKey(url.href), user, local);
-    event.waitUntil(coming.then(store).catch(() => {}));
   }
   post({ t: 'net', outcome: 'unreachable' });
   return pageResponse((local || (await withoutQuery(url, meta)))?.html || (await shellPage('/offline')));
+}
+
+/** What the network answers before its time is over, else undefined; what it answers then goes to `after`. */
+async function inTime(event, after) {
+  // The request itself, untouched: {signal} or new headers would change the mode of a navigation.
+  const coming = fetch(event.request);
+  const timeIsOver = Symbol('time is over');
+  const clock = new Promise((tick) => setTimeout(tick, RACE_MS, timeIsOver));
+  const first = await Promise.race([coming.catch(() => undefined), clock]);
+  if (first !== timeIsOver) return first;
+  event.waitUntil(coming.then(after).catch(() => {}));
+  return undefined;
+}
+
+/** The phone's own page stands there by now, or the offline page, which asks for this one as soon as it hears. */
+async function lateComer(response, url, key, user, local) {
+  if (!isOurs(response)) return;
+  if (local) {
+    await keep(response, key, user, local);
+    return;
+  }
+  late.set(url.href, { response, user, until: Date.now() + LATE_MS });
+  post({ t: 'net', outcome: 'ok' });
+  post({ t: 'page', url: key });
+}
+
+function takeLate(url, user) {
+  const found = late.get(url.href);
+  late.delete(url.href);
+  return found?.user === user && Date.now() < found?.until ? found.response : undefined;
+}
+
+/** Not a portal's page and not a gateway's: only our server names its requests. */
+function isOurs(response) {
+  return response.type === 'opaqueredirect' || response.headers.has('X-Request-Id');
+}
+
+/** A page was refused. Its own script empties a phone that was reported lost; it may not get so far. */
+async function heedRevocation() {
+  const response = await ask('/api/auth/me').catch(() => undefined);
+  if (response?.status === 401 && (await json(response))?.code === 'device_revoked') await wipe();
 }
 
 /** The phone is open for one person and the server answers another: nobody is shown the wrong one's page. */

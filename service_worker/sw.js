@@ -1,12 +1,19 @@
 // Events only. What happens on each stands in the modules; this worker answers GET and nothing else.
 
+import { whenRevoked } from '/static/js/offline/net.js';
 import { send } from '/static/js/offline/sender.js';
 import { wipe } from '/static/js/offline/wipe.js';
 import { startInWorker } from '/static/js/vault/relay.js';
 import { activate, install } from '/sw/shell.js';
 import { answer } from '/sw/strategies.js';
 
+let revoked = false;
+
 startInWorker();
+whenRevoked(() => {
+  revoked = true;
+  wipe();
+});
 
 self.addEventListener('install', (event) => event.waitUntil(install()));
 
@@ -33,8 +40,12 @@ self.addEventListener('sync', (event) => {
 });
 
 async function push() {
-  const { outcome } = await send({ reason: 'sync' });
-  if (outcome === 'revoked') await wipe();
+  // A phone that is being emptied cannot note how it went.
+  const { outcome } = await send({ reason: 'sync' }).catch(() => ({}));
+  if (revoked) {
+    await wipe();
+    return;
+  }
   // A rejected promise makes the browser try again later by itself.
   if (outcome === 'unreachable' || outcome === 'busy') throw new Error(outcome);
 }

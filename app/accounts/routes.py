@@ -34,7 +34,9 @@ def home() -> Response:
 @bp.get("/sign-in")
 @public
 def sign_in_page() -> Response:
-    return _sign_in_form()
+    """A phone that was reported lost hears of it here too: its cookie says which one it is."""
+    refusal = None if current_user.is_authenticated else g.get("session_refusal")
+    return _refused(refusal, 200) if refusal else _sign_in_form()
 
 
 @bp.post("/sign-in")
@@ -52,9 +54,7 @@ def sign_in() -> Response:
             instead_of=request.cookies.get(sessions.cookie_name(), ""),
         )
     except DomainError as no:
-        response = _sign_in_form([no.detail], no.status)
-        response.headers.extend(no.headers)
-        return response
+        return _refused(no, no.status)
     response = make_response(redirect(_safe_next(form.get("next", "")), 303))
     sessions.give_cookie(response, token)
     return response
@@ -119,10 +119,17 @@ def device_name() -> str:
     return next((name for mark, name in kinds if mark in agent), "电脑")
 
 
-def _sign_in_form(errors: list[str] | None = None, status: int = 200) -> Response:
+def _refused(no: DomainError, status: int) -> Response:
+    response = _sign_in_form([no.detail], status, revoked=no.code == "device_revoked")
+    response.headers.extend(no.headers)
+    return response
+
+
+def _sign_in_form(errors: list[str] | None = None, status: int = 200, revoked: bool = False) -> Response:
     html = render_template(
         "accounts/sign_in.html",
         errors=errors or [],
+        revoked=revoked,
         next=_safe_next(request.values.get("next", "")),
         username=request.form.get("username", ""),
         tab=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from flask import Flask, Request, Response, current_app, g, request
 from sqlalchemy.exc import OperationalError
@@ -14,6 +15,10 @@ from app.extensions import db, login_manager, writing
 from app.guard import SAFE_METHODS
 
 log = logging.getLogger("nuanxun")
+
+# How long a browser keeps the cookie: as long as browsers allow. The session itself ends after SESSION_HOURS,
+# by the server's own clock; but a phone that shows nothing any more cannot be told that it was reported lost.
+COOKIE_KEPT = timedelta(days=400)
 
 
 def init_app(app: Flask) -> None:
@@ -70,7 +75,7 @@ def give_cookie(response: Response, token: str) -> None:
     response.set_cookie(
         cookie_name(),
         token,
-        max_age=current_app.config["SESSION_HOURS"] * 3600,
+        max_age=COOKIE_KEPT,
         secure=current_app.config["TLS"],
         httponly=True,
         samesite="Lax",

@@ -6,6 +6,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from flask import render_template
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Whatever can change what a phone shows: also the Python that renders pages.
 SOURCES = (
@@ -15,7 +17,8 @@ SOURCES = (
     ("service_worker", (".js",)),
 )
 SHELL_FOLDERS = ("css", "js", "vendor", "icons", "rules")
-SHELL_PAGES = ("/offline", "/unlock", "/manifest.json")
+SHELL_PAGES = {"/offline": "pwa/offline.html", "/unlock": "pwa/unlock.html"}
+SUM_DIGITS = 16  # enough to tell our files from a portal's page and from another build's
 
 
 @cache
@@ -29,15 +32,20 @@ def build() -> str:
 
 
 @cache
-def shell() -> tuple[str, ...]:
-    """Addresses of the public shell: the same bytes for everybody, nobody's data."""
-    files = [
-        f"/static/{path.relative_to(ROOT / 'static').as_posix()}"
+def shell() -> dict[str, str]:
+    """Addresses of the public shell, each with the beginning of its SHA-256 in hex.
+
+    The same bytes for everybody, nobody's data. Its pages are rendered, so it takes a request.
+    """
+    files = {
+        f"/static/{path.relative_to(ROOT / 'static').as_posix()}": path.read_bytes()
         for folder in SHELL_FOLDERS
         for path in sorted((ROOT / "static" / folder).rglob("*"))
         if path.is_file() and not path.name.startswith(".")
-    ]
-    return (*files, *SHELL_PAGES)
+    }
+    files |= {address: render_template(template).encode() for address, template in SHELL_PAGES.items()}
+    files["/manifest.json"] = (ROOT / "manifest.json").read_bytes()
+    return {address: hashlib.sha256(content).hexdigest()[:SUM_DIGITS] for address, content in files.items()}
 
 
 def _sources() -> list[Path]:

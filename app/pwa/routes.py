@@ -27,7 +27,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.guard import public
 from app.pwa import pack
-from app.pwa.build import ROOT, build, shell
+from app.pwa.build import ROOT, SHELL_PAGES, build, shell
 from app.pwa.registry import PackPage, rev
 from app.pwa.squeeze import squeezed
 from app.shared.page import page
@@ -77,7 +77,7 @@ def manifest() -> Response:
 @bp.get("/offline")
 @public
 def offline() -> Response:
-    response = make_response(render_template("pwa/offline.html"))
+    response = make_response(render_template(SHELL_PAGES["/offline"]))
     response.headers["Cache-Control"] = ALWAYS_ASK
     return response
 
@@ -86,7 +86,7 @@ def offline() -> Response:
 @public
 def unlock() -> Response:
     """The lock of the phone's own store; the same for everybody, filled in by its script."""
-    response = make_response(render_template("pwa/unlock.html"))
+    response = make_response(render_template(SHELL_PAGES["/unlock"]))
     response.headers["Cache-Control"] = ALWAYS_ASK
     return response
 

@@ -70,6 +70,7 @@ def wiped() -> Response:
     devices.wiped(request.cookies.get(sessions.cookie_name(), ""))
     response = Response(status=204)
     sessions.take_cookie(response)
+    response.delete_cookie("kept", path="/")  # what the phone noted of its own things; its worker cannot
     return response
 
 

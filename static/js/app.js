@@ -17,6 +17,7 @@ import * as signin from './offline/signin.js';
 import * as status from './offline/status.js';
 import * as triggers from './offline/triggers.js';
 import * as update from './offline/update.js';
+import * as wipe from './offline/wipe.js';
 import * as ui from './ui.js';
 import { enter } from './vault/enter.js';
 import * as idle from './vault/idle.js';
@@ -47,12 +48,14 @@ async function start() {
   careMode();
   ui.start();
   confirm.start();
-  const worker = update.start();
+  // A phone that is to be emptied does not begin anew.
+  const worker = pageName() === 'revoked' ? null : update.start();
   await device.recall();
   const door = userId() ? await enter(who(), async () => Boolean(await worker)) : 'public';
   if (door === 'leaving') return;
   const store = door === 'open';
   if (store) await settleIn();
+  else kept.follow();
   opforms.start();
   leaving.start();
   signin.start();
@@ -64,7 +67,7 @@ async function start() {
   triggers.start({ pages: store && Boolean(await worker) });
   // What the worker fetched while this page was loading was announced before anybody listened.
   await fresh.offer({ unlessSameRev: true }).catch(() => {});
-  if (userId()) install.start();
+  if (userId() && !wipe.isOver()) install.start();
 }
 
 async function settleIn() {

@@ -12,6 +12,7 @@ OPEN = {
     "pwa.manifest",
     "pwa.offline",
     "pwa.precache",
+    "pwa.unlock",  # the lock of the phone itself; names nobody
     "pwa.worker",
     "sync.health",
     "sync.published_contract",

@@ -11,9 +11,14 @@ function open() {
   return channel;
 }
 
+/** Tell other pages and the worker. */
+export function postOthers(message) {
+  open()?.postMessage(message);
+}
+
 /** Tell everybody, this page's own modules included. */
 export function post(message) {
-  open()?.postMessage(message);
+  postOthers(message);
   if (typeof window !== 'undefined') {
     window.dispatchEvent(new CustomEvent(NAME, { detail: message }));
   }

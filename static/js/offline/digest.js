@@ -1,8 +1,9 @@
 // Does the phone hold exactly what the server thinks it holds?
 
-/** Hex SHA-256 of a text. */
-export async function sha256(text) {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+/** Hex SHA-256 of a text, or of bytes. */
+export async function sha256(given) {
+  const bytes = typeof given === 'string' ? new TextEncoder().encode(given) : given;
+  const hash = await crypto.subtle.digest('SHA-256', bytes);
   return Array.from(new Uint8Array(hash), (b) => b.toString(16).padStart(2, '0')).join('');
 }
 

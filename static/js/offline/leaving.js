@@ -16,12 +16,12 @@ export function start() {
     event.preventDefault();
     const { waiting, needs } = await outbox.counts(userId()).catch(() => ({ waiting: 0, needs: 0 }));
     const sheet = document.getElementById('leave-sheet');
-    if (waiting + needs && sheet) ask(sheet, form, waiting + needs);
-    else await leave(form);
+    if (waiting + needs && sheet) ask(sheet, waiting + needs);
+    else await leave();
   });
 }
 
-function ask(sheet, form, count) {
+function ask(sheet, count) {
   sheet.querySelector('[data-part="count"]').textContent = String(count);
   const says = sheet.querySelector('[data-part="says"]');
   says.textContent = '';
@@ -29,10 +29,10 @@ function ask(sheet, form, count) {
     says.textContent = '正在上传……';
     await sendNow();
     const left = await outbox.counts(userId());
-    if (left.waiting + left.needs === 0) await leave(form);
+    if (left.waiting + left.needs === 0) await leave();
     else says.textContent = `还有 ${left.waiting + left.needs} 条没有传完。`;
   };
-  sheet.querySelector('[data-part="leave"]').onclick = () => leave(form);
+  sheet.querySelector('[data-part="leave"]').onclick = leave;
   sheet.showModal();
 }
 
@@ -40,19 +40,16 @@ function ask(sheet, form, count) {
  * The session first. Where the server cannot be reached it lives on, so the store is ended and not forgotten:
  * an ended one is opened anew only after the password, a forgotten one by whoever comes first.
  */
-async function leave(form) {
+async function leave() {
   const user = userId();
   const out = await sessionEnded();
   try {
+    await kept.signedOut(user);
     await (out ? vault.forget(user) : vault.end(user, 'signed_out'));
     await lockOthers(user);
     await pages.drop(user);
-    kept.forget();
   } catch {
     // no store, so nothing is kept
   }
-  const ended = !out && (await vault.row(user).catch(() => undefined));
-  if (out) location.assign('/sign-in');
-  else if (ended) location.replace('/unlock');
-  else HTMLFormElement.prototype.submit.call(form);
+  location.assign(out ? '/sign-in' : '/unlock');
 }

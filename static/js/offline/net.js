@@ -24,9 +24,17 @@ function note(outcome) {
   }
 }
 
+let atRevoked = () => {};
+
+/** What to do when this realm itself is told that the phone was reported lost. */
+export function whenRevoked(run) {
+  atRevoked = run;
+}
+
 export function report(outcome) {
   note(outcome);
   post({ t: 'net', outcome });
+  if (outcome === 'revoked') atRevoked();
 }
 
 export function online() {

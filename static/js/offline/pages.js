@@ -2,7 +2,7 @@
 // database of their own; everything in it but addresses and revisions is under their data key.
 
 import * as vault from '../vault/vault.js';
-import { opener } from './idb.js';
+import * as idb from './idb.js';
 
 const PREFIX = 'nuanxun-store-';
 const VERSION = 1;
@@ -26,7 +26,7 @@ function openStore(user_id = vault.userId()) {
         db.createObjectStore('drafts', { keyPath: 'key' });
       }
     };
-    openers.set(user_id, opener(databaseOf(user_id), VERSION, upgrade));
+    openers.set(user_id, idb.opener(databaseOf(user_id), VERSION, upgrade));
   }
   return openers.get(user_id)();
 }
@@ -108,10 +108,7 @@ export async function clear() {
 /** Everything kept for this person goes, drafts too: at sign-out, or when its key is gone. */
 export async function drop(user_id) {
   openers.delete(user_id);
-  await new Promise((resolve) => {
-    const asked = indexedDB.deleteDatabase(databaseOf(user_id));
-    asked.onsuccess = asked.onerror = asked.onblocked = resolve; // blocked: it goes when the others let go
-  });
+  await idb.remove(databaseOf(user_id));
 }
 
 // ---- drafts ----

@@ -2,7 +2,7 @@
 // them; those this phone cannot read now go as they were sealed.
 
 import { localIso } from '../when.js';
-import { ask, json, outcomeOf, report, retryAfter } from './net.js';
+import { ask, json, outcomeOf, retryAfter } from './net.js';
 import { wire } from './rows.js';
 import { toBase64url } from './seal.js';
 
@@ -48,7 +48,6 @@ export async function push(batch, { sealed, echo, fetch }) {
     const response = await ask(path, { method: 'POST', headers, body, timeout_ms, fetch });
     const answer = await json(response);
     if (response.status === 200 && Array.isArray(answer?.results)) {
-      report('ok');
       return { results: answer.results, server_time: answer.server_time };
     }
     // Any 413 halves the batch, a proxy's too; only our own says anything about a single operation.

@@ -1,7 +1,10 @@
-// The server's own words that this phone was reported lost: what lies here goes at once.
+// The server's own words that this phone was reported lost: what lies here goes at once. The sign-in page may
+// be the one that says so; whoever signs in on it does so under a new name of this browser.
 
+import { deviceId } from '../ids.js';
 import { wipe } from './wipe.js';
 
-export function start() {
-  return wipe();
+export async function start() {
+  await wipe();
+  for (const field of document.querySelectorAll('[data-device-id]')) field.value = deviceId();
 }

@@ -65,7 +65,8 @@ async function drain(reason, fetch) {
   } catch {
     return stop('unreachable', 0, null);
   }
-  report('ok');
+  // Somebody else's session: what waits for them goes, but whoever has the phone open must sign in again.
+  report(!vault.userId() || vault.userId() === me.user.id ? 'ok' : 'signed_out');
   await greeted(me);
   const state = { user_id: me.user.id, limits: { ...DEFAULT_LIMITS, ...me.limits }, fetch, reason };
   const result = await pushAll(state);

@@ -2,7 +2,7 @@
 
 import { deviceId } from '../ids.js';
 import * as vault from '../vault/vault.js';
-import { ask, json, net } from './net.js';
+import { ask, json, net, outcomeOf, report } from './net.js';
 import { userId } from './person.js';
 import { sendNow } from './triggers.js';
 
@@ -92,6 +92,7 @@ async function trySigningIn(username, password) {
   try {
     const response = await ask('/api/auth/login', { method: 'POST', headers, body });
     const answer = await json(response);
+    if (outcomeOf(response, answer) === 'revoked') report('revoked');
     if (response.status !== 200) return answer?.detail || '现在登录不了，请稍后再试。';
     if (answer.user?.id === userId()) return '';
     // The page before us is another person's: they would send under a name that is not theirs.

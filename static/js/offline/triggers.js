@@ -4,7 +4,7 @@
 import * as vault from '../vault/vault.js';
 import { listen } from './channel.js';
 import * as fresh from './fresh.js';
-import { report } from './net.js';
+import { report, whenRevoked } from './net.js';
 import * as notice from './notice.js';
 import * as outbox from './outbox.js';
 import * as overlay from './overlay.js';
@@ -25,6 +25,7 @@ let lastReload = 0;
 /** @param {{pages: boolean}} can pages: a worker is there to show what a pack brings */
 export function start(can) {
   keepsPages = can.pages;
+  whenRevoked(shutOut);
   listen(hear);
   window.addEventListener('online', () => go('online'));
   document.addEventListener('visibilitychange', () => {
@@ -39,13 +40,13 @@ export function sendNow() {
 }
 
 async function go(reason) {
-  if (!userId()) return undefined;
+  if (!userId() || wipe.isOver()) return undefined;
   clearTimeout(timer);
   const result = await send({ reason }).catch(() => ({ outcome: 'failed', sent: 0 }));
+  if (wipe.isOver()) return result;
   const wait = await untilNext(result);
   clearTimeout(timer);
   timer = setTimeout(() => go('timer'), wait);
-  if (result.outcome === 'revoked') return shutOut(result);
   if (result.user_id && result.user_id !== userId()) {
     report('signed_out'); // another person's session: ours goes on when we have signed in again
     return result;
@@ -73,14 +74,12 @@ async function refreshPack(max_age_ms) {
     notice.hide('evicted');
     await vault.contact(userId(), { had_pack: true });
   }
-  if (done?.outcome === 'revoked') await shutOut();
 }
 
-/** This phone was reported lost. */
-async function shutOut(result) {
-  await wipe.wipe();
+/** This phone was reported lost; any of its pages may be the one that hears of it, the lock too. */
+function shutOut() {
   wipe.show();
-  return result;
+  return wipe.wipe();
 }
 
 function storeTrouble(error) {
@@ -102,7 +101,7 @@ function hear(message) {
     overlay.run();
   } else if (message.t === 'sent') {
     reloadUnlessKept();
-  } else if (message.t === 'wiped') {
+  } else if (message.t === 'wiping') {
     wipe.show();
   }
 }

@@ -2,11 +2,25 @@
 
 import * as rows from '../vault/rows.js';
 import * as vault from '../vault/vault.js';
-import { post } from './channel.js';
+import { listen, post } from './channel.js';
+import { closeForGood, remove } from './idb.js';
+import * as kept from './kept.js';
 import * as outbox from './outbox.js';
 import { databaseOf } from './pages.js';
 
 let going = null;
+let over = false;
+
+// Another page, or the worker, empties this phone. Here nothing is deleted: a page that slept hears of it long
+// afterwards, when somebody may have signed in anew.
+listen((message) => {
+  if (message?.t === 'wiping') stop();
+});
+
+/** Whether this realm has nothing to do any more: whatever it wrote now would be made anew. */
+export function isOver() {
+  return over;
+}
 
 /** Does not fail, and may be called again. Runs in pages and in the worker. */
 export function wipe() {
@@ -16,10 +30,11 @@ export function wipe() {
 
 async function everything() {
   const people = await rows.people().catch(() => []);
-  vault.drop();
   const known = await databaseNames();
   const names = [...people.map((row) => databaseOf(row.user_id)), outbox.DATABASE, rows.DATABASE, ...known];
-  await Promise.all([...new Set(names)].map(remove));
+  stop();
+  post({ t: 'wiping' });
+  await Promise.all([...new Set(names)].map((name) => remove(name)));
   for (const name of (await globalThis.caches?.keys().catch(() => [])) || []) await caches.delete(name);
   for (const storage of ['localStorage', 'sessionStorage']) {
     try {
@@ -28,22 +43,22 @@ async function everything() {
       // the worker has none
     }
   }
+  kept.forgetAll();
   await acknowledge();
   post({ t: 'wiped' });
   await unregister();
+}
+
+function stop() {
+  over = true;
+  vault.drop();
+  closeForGood();
 }
 
 /** Whatever else of ours lies here, where the browser can tell. */
 async function databaseNames() {
   const found = (await indexedDB.databases?.().catch(() => [])) || [];
   return found.map((database) => database.name).filter((name) => name.startsWith('nuanxun'));
-}
-
-export function remove(name) {
-  return new Promise((resolve) => {
-    const asked = indexedDB.deleteDatabase(name);
-    asked.onsuccess = asked.onerror = asked.onblocked = resolve; // blocked: it goes when the others let go
-  });
 }
 
 /** The session's cookie says whose phone it was; the names of things here are gone by now. */
@@ -62,14 +77,21 @@ async function unregister() {
   await registration?.unregister().catch(() => {});
 }
 
-/** What stands on the screen afterwards. */
+/** What stands on the screen from then on. */
 export function show() {
   const words = document.createElement('h1');
   words.textContent = '这台手机已被停用';
   const more = document.createElement('p');
   more.textContent = '上面的老人资料已经清除。如果手机是您的，请联系镇卫生院管理员，再重新登录。';
+  const link = Object.assign(document.createElement('a'), {
+    className: 'btn line wide',
+    href: '/sign-in',
+    textContent: '重新登录',
+  });
   const main = document.getElementById('main');
   for (const child of [...document.body.children]) if (child !== main) child.remove();
-  main.replaceChildren(words, more);
+  for (const name of ['user', 'role', 'name']) delete document.body.dataset[name];
+  document.title = '这台手机已被停用 暖巡';
+  main.replaceChildren(words, more, link);
   main.className = 'tall';
 }

@@ -2,8 +2,8 @@
 // key; the rest is fetched again.
 
 import { openDB } from '../../vendor/idb.js';
+import { remove } from '../offline/idb.js';
 import * as pages from '../offline/pages.js';
-import { remove } from '../offline/wipe.js';
 
 const OLD = 'nuanxun-pages';
 

@@ -75,7 +75,7 @@ async function show() {
 async function setting() {
   mode('set');
   part('ask').textContent = '设一个 6 位解锁密码';
-  const lost = kept.missing(state.who.user_id);
+  const lost = await kept.missing(state.who.user_id);
   if (!lost) {
     note('以后每次打开都用它，没有信号也能开');
     return;

@@ -73,7 +73,10 @@ def test_a_page_of_a_revoked_phone_says_what_happened_and_the_way_on(app, make) 
     assert "这台手机已被停用" in html and "没上传的记录也一起清除" in html
     assert 'data-page="revoked"' in html and 'href="/sign-in"' in html
     assert "data-user" not in html and "X-Page-User" not in answer.headers
-    assert phone.get("/sign-in").status_code == 200
+    answer = phone.get("/sign-in")
+    assert answer.status_code == 200 and answer.headers["Clear-Site-Data"] == WIPE
+    html = answer.get_data(as_text=True)
+    assert 'data-page="revoked"' in html and 'name="password"' in html and "已经清除" in html
 
 
 def test_the_sign_in_page_tells_a_revoked_phone_too(app, make, client) -> None:
@@ -81,7 +84,9 @@ def test_the_sign_in_page_tells_a_revoked_phone_too(app, make, client) -> None:
     form = {"username": username, "password": PASSWORD, "device_id": "lost"}
     answer = client.post("/sign-in", data=form, headers=SAME_ORIGIN)
     assert answer.status_code == 401 and answer.headers["Clear-Site-Data"] == WIPE
-    assert "这台手机已被停用" in answer.get_data(as_text=True)
+    html = answer.get_data(as_text=True)
+    assert "这台手机已被停用" in html and 'data-page="revoked"' in html
+    assert "data-page" not in client.get("/sign-in").get_data(as_text=True)
 
 
 def test_a_revoked_phone_reports_that_it_is_empty(app, make) -> None:
@@ -149,6 +154,28 @@ def test_a_phone_out_of_a_drawer_is_still_known_until_it_is_empty(app, make, mon
     with app.app_context():
         assert cleanup.forget_expired() == 1
         db.session.commit()
+
+
+def test_the_cookie_outlives_the_session_so_that_a_phone_lost_for_long_is_told(app, make, monkeypatch) -> None:
+    username = make.user("doctor")
+    phone = on_phone(app, username, "lost")
+    cookie = phone.get_cookie("session")
+    assert cookie.max_age >= 400 * 86400
+    at(monkeypatch, days=60)
+    assert phone.get("/api/auth/me").get_json()["code"] == "session_expired"  # whatever the cookie says
+    with app.app_context():
+        cleanup.forget_expired()
+        db.session.commit()
+    assert on_phone(app, username, "other").post("/api/devices/lost/revoke").status_code == 204
+    assert phone.get("/today").headers["Clear-Site-Data"] == WIPE
+    assert phone.get("/api/auth/me").get_json()["code"] == "device_revoked"
+    assert phone.post("/api/devices/wiped").status_code == 204
+
+
+def test_a_form_s_sign_in_gives_the_same_long_cookie(make, client) -> None:
+    form = {"username": make.user("doctor"), "password": PASSWORD, "device_id": "here"}
+    client.post("/sign-in", data=form, headers=SAME_ORIGIN)
+    assert client.get_cookie("session").max_age >= 400 * 86400
 
 
 def test_whoever_was_shut_out_by_mistake_signs_in_again_on_the_emptied_phone(app, make) -> None:

@@ -117,7 +117,7 @@ def test_time_alone_makes_a_grade_old_and_the_night_regrades_and_replans(app, ma
 def test_expired_sessions_old_counters_and_old_notices_are_cleaned_up(app, make: Factory, now):
     name = make.user("doctor")
     user_id = make.user_id(name)
-    long_ago, lately = NOON - timedelta(days=400), NOON - timedelta(days=1)
+    long_ago, lately = NOON - timedelta(days=401), NOON - timedelta(days=1)
     with app.app_context():
         writing.set(True)
         for moment in (long_ago, lately):
