@@ -151,6 +151,31 @@ def test_a_grade_is_colour_and_shape_and_word(
     assert f"<span>{words}</span>" in tile
 
 
+def test_no_form_but_the_sign_in_lets_the_browser_remember_what_is_typed() -> None:
+    """The browser writes what stands in fields into files of its own, past the lock, unless told not to."""
+    remembered = {
+        str(path.relative_to(TEMPLATES)): form
+        for path in TEMPLATES.rglob("*.html")
+        for form in re.findall(r"<form\b.*?>", path.read_text("utf-8"), re.DOTALL)
+        if 'autocomplete="off"' not in form
+    }
+    assert list(remembered) == ["accounts/sign_in.html"], remembered
+
+
+def test_no_field_but_those_of_the_sign_in_is_filled_in_by_the_browser() -> None:
+    """A field's own word wins over its form's."""
+    words = {
+        (str(path.relative_to(TEMPLATES)), word)
+        for path in TEMPLATES.rglob("*.html")
+        for word in re.findall(r'\bautocomplete="([^"]*)"', path.read_text("utf-8"))
+        if word != "off"
+    }
+    assert words == {
+        ("accounts/sign_in.html", "username"),
+        ("accounts/sign_in.html", "current-password"),
+    }
+
+
 def test_templates_carry_no_inline_script_style_or_handler() -> None:
     found = []
     for path in TEMPLATES.rglob("*.html"):

@@ -53,6 +53,12 @@ class EnginePhone(Phone):
     def close(self) -> None:
         self.driver.close()
 
+    def reopen(self) -> Page:
+        """Leave the browser in order and start it again."""
+        self.close()
+        self.open()
+        return self.page
+
     def die(self) -> None:
         """As when the battery is empty."""
         self.driver.kill()
@@ -165,7 +171,7 @@ def test_a_familys_order_arrives_and_no_bad_line_leaves_a_trace(server, handset)
     handset.gate.released.set()
     handset.gate.mode = "portal"
     page = handset.reopen()
-    handset.unlock("/orders")
+    handset.unlock("/family")
     opens_from_the_phone(page, "/orders", "待上传")
     rounds.ready(page)
     assert page.evaluate(META) == before

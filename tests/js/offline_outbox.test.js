@@ -101,6 +101,41 @@ test('a visit of a person registered offline follows the mended registration', a
   assert.deepEqual(order, [mended.op_id, visit.op_id]);
 });
 
+async function refusedPerson() {
+  const person = await outbox.add({ kind: 'patient.create', payload: { name: '宁如意' } });
+  const visit = await outbox.add(aVisit({ payload: { patient_id: person.op_id }, patient_id: person.op_id }));
+  const sent = await outbox.claim([person.op_id]);
+  await outbox.settle(sent, [{ op_id: person.op_id, status: 'rejected', code: 'invalid' }]);
+  const mend = () =>
+    outbox.add({ kind: 'patient.create', payload: { name: '宁如意' }, replaces: person.op_id });
+  return { person, visit, mend };
+}
+
+test('a visit that is under way while its person is mended follows as well, whatever its answer', async () => {
+  const { visit, mend } = await refusedPerson();
+  const under_way = await outbox.claim([visit.op_id]);
+  const mended = await mend();
+  assert.equal((await outbox.get(visit.op_id)).state, 'sending');
+  await outbox.settle(under_way, [{ op_id: visit.op_id, status: 'rejected', code: 'missing_dependency' }]);
+  const found = await outbox.get(visit.op_id);
+  assert.equal(found.state, 'saved');
+  assert.equal(found.payload.patient_id, mended.op_id);
+  const [again] = await outbox.claim([visit.op_id]);
+  assert.equal(again.tries, 2); // it has left the phone: no undo
+  await outbox.settle([again], [{ op_id: visit.op_id, status: 'applied', entity_id: 'e', revision: 1 }]);
+  assert.equal((await outbox.get(visit.op_id)).state, 'done');
+});
+
+test('taking back a mended person brings the visits back to the refused one', async () => {
+  const { person, visit, mend } = await refusedPerson();
+  assert.equal(await outbox.undo((await mend()).op_id), true);
+  const found = await outbox.get(visit.op_id);
+  assert.equal(found.payload.patient_id, person.op_id);
+  assert.equal(found.patient_id, person.op_id);
+  const mended = await mend();
+  assert.equal((await outbox.get(visit.op_id)).payload.patient_id, mended.op_id);
+});
+
 test('nothing a person wrote lies readable on the disk', async () => {
   const record = await outbox.add(aVisit({ payload: { note: '家住河东村' } }));
   const sent = await outbox.claim([record.op_id]);

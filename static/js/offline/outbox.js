@@ -7,6 +7,7 @@
 import { deviceId, uuid7 } from '../ids.js';
 import { isoDay, localIso } from '../when.js';
 import { post } from './channel.js';
+import { follow } from './followers.js';
 import { opener } from './idb.js';
 import * as rows from './rows.js';
 import { sealable, sealTo } from './seal.js';
@@ -120,7 +121,7 @@ export async function add({
   }
   await readSealKey();
   const row = await rows.closed(record);
-  const followers = old ? await followersOf(old, record) : [];
+  const followers = old ? await moved(old, old.op_id, record.op_id) : [];
   await whileWriting(() =>
     write(async (ops, meta) => {
       row.n = await nextNumber(meta);
@@ -131,7 +132,7 @@ export async function add({
         row.n = standing.n;
         await ops.put({ ...standing, state: 'mended', was: standing.state, replaced_by: row.op_id });
       }
-      for (const follower of followers) await ops.put(follower);
+      await putMoved(ops, followers);
       await ops.put(row);
     }),
   );
@@ -140,21 +141,19 @@ export async function add({
   return record;
 }
 
-const REFERENCES = ['patient_id', 'visit_id', 'order_id'];
+/** Rows of what builds on `from`, building on `to` from now on. Only a record that creates is built upon. */
+async function moved({ kind, author_id }, from, to) {
+  if (!kind.endsWith('.create')) return [];
+  return Promise.all(follow(await all(author_id), from, to).map(rows.closed));
+}
 
-/** Waiting operations that name the record `old` would have made, rewritten to name the one of `fresh`. */
-async function followersOf(old, fresh) {
-  if (!old.kind.endsWith('.create')) return [];
-  const found = [];
-  for (const record of await all(old.author_id)) {
-    if (record.unreadable || !['saved', ...NEEDS_CARE].includes(record.state)) continue;
-    const names = REFERENCES.filter((name) => record.payload[name] === old.op_id);
-    if (!names.length || record.op_id === old.op_id) continue;
-    for (const name of names) record.payload[name] = fresh.op_id;
-    if (record.patient_id === old.op_id) record.patient_id = fresh.op_id;
-    found.push(await rows.closed({ ...record, version: (record.version || 1) + 1 }));
+/** Put them where they stand: whether one is under way, or was dropped meanwhile, is known here only. */
+async function putMoved(ops, list) {
+  for (const row of list) {
+    const now = await ops.get(row.op_id);
+    if (now?.version !== row.version - 1 || now.state === 'done') continue;
+    await ops.put({ ...row, state: now.state, tries: now.tries });
   }
-  return found;
 }
 
 export async function get(op_id) {
@@ -228,11 +227,15 @@ export async function confirmedSince(author_id, device_id, since) {
 
 /** Take back a record that has never left the phone. @returns {Promise<boolean>} false: it has left */
 export async function undo(op_id) {
+  const record = await get(op_id);
+  const old = record && (await mendedBy((await openStore()).transaction('ops').store, record))[0];
+  const followers = old ? await moved(old, op_id, old.op_id) : [];
   const removed = await write(async (ops) => {
     const row = await ops.get(op_id);
     if (!row || !neverSent(row)) return false;
     await ops.delete(op_id);
     await bringBack(ops, row);
+    await putMoved(ops, followers);
     return true;
   });
   post({ t: 'outbox', change: 'undone', op_id });

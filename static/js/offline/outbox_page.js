@@ -80,6 +80,8 @@ async function press(event) {
     signed_out: '请重新登录，记录都还在。',
     busy: '服务器正忙，过一会儿会自动再传。',
     waiting: '服务器让我们稍等，过一会儿会自动再传。',
+    partly: '有几条这次没有传成，会自动再传。',
+    failed: '这台手机刚才没能上传，记录都还在，请再试一次。',
     idle: '没有要上传的记录。',
   };
   const says = document.getElementById('outbox-says');

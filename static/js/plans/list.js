@@ -50,12 +50,15 @@ function setUp() {
 }
 
 // ---- filters that stay ----
+// Not what was searched for: the browser writes this storage to a file, and a name is no filter.
 
 const key = () => `nx-list-${page.place}`;
 
 function remembered() {
   try {
-    return JSON.parse(sessionStorage.getItem(key())) || {};
+    const filters = JSON.parse(sessionStorage.getItem(key())) || {};
+    delete filters.q; // an older build kept it
+    return filters;
   } catch {
     return {};
   }
@@ -63,7 +66,7 @@ function remembered() {
 
 function remember() {
   try {
-    sessionStorage.setItem(key(), JSON.stringify({ ...page.chosen, ahead: undefined }));
+    sessionStorage.setItem(key(), JSON.stringify({ ...page.chosen, ahead: undefined, q: undefined }));
   } catch {
     // nothing may be stored: the filters last as long as the page
   }
