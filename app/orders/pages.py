@@ -230,10 +230,18 @@ def order_context(user: User, order: Order) -> dict[str, Any]:
         "history": history(order, events, is_family),
         "rating": queries.rating(order.id),
         "late": rules.is_late_cancel(order.scheduled_at, clock.now()),
-        "data": ops_of([order])[0] | {"step_of": AT_STEP},
+        "data": ops_of([order])[0] | {"step_of": AT_STEP, "may": may_from(actor)},
         "role_words": ROLE_WORDS,
         "words": words_block(user),
     }
+
+
+def may_from(actor: rules.Actor) -> dict[str, dict[str, str]]:
+    """What this person may do from each state, in words: a phone may learn that the order stands elsewhere
+    than its page says."""
+    states = [s.key for s in machine().states.values() if s.active]
+    found = {state: {t.target: t.button for t in rules.allowed(state, actor)} for state in states}
+    return {state: may for state, may in found.items() if may}
 
 
 def performer_word(order: Order, performer: User | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.accounts import audit
+from app.accounts import service as accounts
 from app.accounts.models import User
 from app.errors import NotFound
 from app.extensions import db
@@ -78,7 +79,7 @@ def transition(op: Op) -> Applied:
     payload, target = op.payload, op.payload["to"]
     order = _order(op)
     if op.base_revision != order.revision:
-        raise _conflict(op, order, "stale_revision", _moved_on(order))
+        raise _conflict(op, order, "stale_revision", _moved_on(op.author, order))
     actor = actor_of(op.author, order)
     given = {**payload, "scheduled_at": payload.get("scheduled_at") or order.wanted_at}
     no = rules.check(order.state, target, actor, given)
@@ -217,19 +218,34 @@ def _event(order: Order, op: Op, source: str | None) -> None:
     db.session.flush()
 
 
-def _moved_on(order: Order) -> str:
-    return f"订单已被他人更新，现在是“{order.state_words}”"
+def _moved_on(reader: User, order: Order) -> str:
+    last = _last(order)
+    mover = accounts.get(last.by) if last else None
+    if order.state == "cancelled" and mover is not None:
+        return f"订单已被{'家属' if mover.role == 'family' else mover.name}取消"
+    return f"订单已被他人更新，现在是“{_words(reader, order)}”"
+
+
+def _words(reader: User, order: Order) -> str:
+    return order.family_words if reader.role == "family" else order.state_words
+
+
+def _last(order: Order) -> OrderEvent | None:
+    """What made the order what it is now; what only came along with it does not count."""
+    return next((e for e in reversed(queries.events(order.id)) if e.revision), None)
 
 
 def _conflict(op: Op, order: Order, code: str, detail: str) -> Conflict:
     """Both sides: the order as it stands, and what this phone says."""
-    last = next((e for e in reversed(queries.events(order.id)) if e.revision), None)
+    last = _last(order)
+    mover = accounts.get(last.by) if last else None
     current: dict[str, Any] = {
         "revision": order.revision,
         "state": order.state,
-        "state_words": order.state_words,
+        "state_words": _words(op.author, order),
         "at": clock.local(order.updated_at).isoformat(timespec="seconds"),
         "by": last.by if last and last.by else SYSTEM,
+        "by_name": mover.name if mover else "系统",
     }
     if last and last.note:
         current["note"] = last.note

@@ -93,6 +93,7 @@ async function dress() {
   await overlay.run();
   when.refresh();
   await mend.start();
+  await opforms.recall();
 }
 
 function signIn() {

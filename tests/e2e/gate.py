@@ -37,6 +37,7 @@ class Gate:
         self.pushed: list[list[str]] = []  # the op_ids of each push that reached the server
         # Called with "came" (True drops the request) and "done" (the server did it; True drops the answer).
         self.at_push: Callable[[str], bool] | None = None
+        self.lies = 0
         self.faults = 0
         self.released = threading.Event()
         gate = self
@@ -81,6 +82,10 @@ class Gate:
     def hang(self) -> None:
         self.turn("hang")
 
+    def lie(self, times: int) -> None:
+        """Answer so many pushes as if all of them had been applied, and pass none of it on."""
+        self.lies = times
+
     def count(self, path: str) -> int:
         return sum(1 for _, seen in self.seen if seen.split("?")[0] == path)
 
@@ -95,6 +100,10 @@ class Gate:
             return
         if self.mode == "portal":
             self.answer(request, 200, [("Content-Type", "text/html")], PORTAL)
+            return
+        if self.lies and request.command == "POST" and request.path in PUSHES:
+            self.lies -= 1
+            self.answer(request, 200, [("Content-Type", "application/json")], forged(body))
             return
         at_push = self.at_push if request.command == "POST" and request.path in PUSHES else None
         if at_push and at_push("came"):
@@ -143,6 +152,13 @@ class Gate:
             request.wfile.write(content)
         except (BrokenPipeError, ConnectionResetError):
             request.close_connection = True  # the browser went away
+
+
+def forged(body: bytes) -> bytes:
+    told = [
+        {"op_id": op_id, "status": "applied", "entity_id": op_id, "revision": 1} for op_id in op_ids_of(body)
+    ]
+    return json.dumps({"server_time": "2026-01-01T00:00:00+08:00", "results": told}).encode()
 
 
 def op_ids_of(body: bytes) -> list[str]:

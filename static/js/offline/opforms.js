@@ -2,10 +2,16 @@
 // to the same route.
 
 import { localIso } from '../when.js';
+import * as drafts from './drafts.js';
+import * as exporting from './export.js';
 import * as fresh from './fresh.js';
 import { online } from './net.js';
 import { icon } from './notice.js';
 import * as outbox from './outbox.js';
+import { userId } from './person.js';
+
+const FORMS = 'form[data-op]:not([data-controller="visit"])';
+const watched = new WeakMap(); // form -> its draft
 
 /** Catch every `<form data-op>` on the page. Forms with data-controller="visit" look after themselves. */
 export function start() {
@@ -15,6 +21,48 @@ export function start() {
     event.preventDefault();
     submit(form, event.submitter);
   });
+  document.addEventListener('input', ({ target }) => {
+    if (target.form?.matches(FORMS) && target.form.elements.length) begin(target.form);
+  });
+}
+
+/** What was typed here and not saved is put back. Called for a page, and again when it was swapped. */
+export async function recall() {
+  const known = new Set(await drafts.names().catch(() => []));
+  for (const form of known.size ? document.querySelectorAll(FORMS) : []) {
+    if (watched.has(form) || !known.has(draftName(form))) continue;
+    const draft = drafts.watch(form, draftName(form));
+    watched.set(form, draft);
+    if ((await draft.catch(() => null))?.restored)
+      drafts.announce(placeFor(form), { form, stop: () => forget(form) });
+  }
+}
+
+/** The first letter typed: from now on it is kept. Forms of one tap are not. */
+function begin(form) {
+  if (watched.has(form)) return;
+  watched.set(form, drafts.watch(form, draftName(form), { typing: true }));
+}
+
+function draftName(form) {
+  const { order_id, patient_id, to } = form.elements;
+  const about = [order_id, patient_id].find((field) => field?.type === 'hidden')?.value || '';
+  return [form.dataset.op, about, to?.value || '', form.dataset.opId || ''].join('|');
+}
+
+/** Where something is said about a form: before its first field, which may lie outside of it. */
+function placeFor(form) {
+  const field = [...form.elements].find((one) => one.labels?.length && !form.contains(one));
+  return field ? field.parentElement : form;
+}
+
+/** The record is on the disk, or the person does not want the text any more. */
+export async function forget(form) {
+  await watched
+    .get(form)
+    ?.then((draft) => draft.stop())
+    .catch(() => {}); // a draft left over harms nobody
+  watched.delete(form);
 }
 
 async function submit(form, submitter) {
@@ -33,6 +81,7 @@ async function submit(form, submitter) {
       replaces: opId,
       hold_ms: hold ? Number(hold) * 1000 : 0,
     });
+    await forget(form);
     fresh.settled();
     saved(form, record);
   } catch (error) {
@@ -57,23 +106,34 @@ function saved(form, record) {
   }
 }
 
-/** Never pretend. With a network the plain way is still open; without one, say what is true. */
-function notSaved(form, error) {
-  if (online() && error?.name !== 'QuotaExceededError') {
+/**
+ * Never pretend. With a network the plain way is still open, but not for a record that is being mended: the
+ * server would not know whom it replaces. Without one, say what is true.
+ */
+export function notSaved(form, error) {
+  const known = ['QuotaExceededError', 'SettledError'].includes(error?.name);
+  if (online() && !known && !form.dataset.opId) {
     HTMLFormElement.prototype.submit.call(form);
     return;
   }
-  say(form, 'fault', trouble(error));
+  say(form, 'fault', trouble(error), wayOut(error));
+}
+
+/** What can be done about a phone without room: take away what nobody else has. */
+export function wayOut(error) {
+  if (error?.name !== 'QuotaExceededError') return undefined;
+  return { words: '导出', run: () => exporting.save(userId()) };
 }
 
 export function trouble(error) {
+  if (error?.name === 'SettledError') return '这条记录已经在别的页面改好或放弃了，这一次没有再存。';
   if (error?.name === 'QuotaExceededError') {
     return '手机存储空间不够，这一条没有存上。以前的记录都还在，可以照常上传。请清理空间后再保存。';
   }
   return '这台手机现在不能保存数据，这一条没有存上。请不要关闭页面，有信号时再按一次。';
 }
 
-function say(form, kind, text) {
+function say(form, kind, text, action) {
   let box = form.querySelector(':scope > .form-says');
   if (!box) {
     box = document.createElement('div');
@@ -84,6 +144,16 @@ function say(form, kind, text) {
   const words = document.createElement('span');
   words.textContent = text;
   box.replaceChildren(icon(kind === 'fault' ? 'circle-alert' : 'check'), words);
+  if (action) box.append(actionButton(action));
+}
+
+export function actionButton({ words, run }) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'btn text low right';
+  button.textContent = words;
+  button.addEventListener('click', run);
+  return button;
 }
 
 /** The payload a form stands for. Empty optional fields are left out; data-json says a field's JSON type. */

@@ -70,6 +70,11 @@ function author(given) {
   return id;
 }
 
+/** What somebody wants to mend was mended, sent or dropped already: perhaps in another tab. */
+export class Settled extends Error {
+  name = 'SettledError';
+}
+
 function neverSent(row) {
   return row.state === 'saved' && row.tries === 0;
 }
@@ -114,9 +119,10 @@ export async function add({
   if (base_revision !== undefined && base_revision !== null) record.base_revision = base_revision;
   if (patient_id) record.patient_id = patient_id;
   if (patient_name) record.patient_name = patient_name;
+  if (replaces && !old) throw new Settled('这条记录已经处理过了。');
   if (old) {
     if (old.author_id !== record.author_id) throw new Error('这条记录是别人写的。');
-    if (!NEEDS_CARE.includes(old.state)) throw new Error('这条记录已经发出，不能在原处修改。');
+    if (!NEEDS_CARE.includes(old.state)) throw new Settled('这条记录已经处理过了。');
     record.replaces = old.replaces || old.op_id; // of a chain, the first one is named
   }
   await readSealKey();
@@ -127,7 +133,7 @@ export async function add({
       row.n = await nextNumber(meta);
       if (old) {
         const standing = await ops.get(old.op_id);
-        if (!NEEDS_CARE.includes(standing?.state)) throw new Error('这条记录已经在别处改好了。');
+        if (!NEEDS_CARE.includes(standing?.state)) throw new Settled('这条记录已经在别处改好了。');
         // It keeps its place in the order, before whatever builds on it.
         row.n = standing.n;
         await ops.put({ ...standing, state: 'mended', was: standing.state, replaced_by: row.op_id });
@@ -349,7 +355,10 @@ async function judgement(record, result, now) {
   }
   // A copy that this phone could not read comes back from the server with its content.
   const { op, ...words } = result;
-  const readable = record.unreadable && op ? { ...record, ...op, unreadable: undefined } : record;
+  const readable =
+    record.unreadable && op
+      ? { ...record, ...op, patient_id: op.payload?.patient_id, unreadable: undefined }
+      : record;
   try {
     const row = await rows.closed({ ...readable, result: words });
     if (readable.unreadable) throw new Error('unreadable');
@@ -406,7 +415,10 @@ export async function protect(author_id) {
     const unsealed = sealable() && row.state !== 'done' && (!row.sealed || row.reseal);
     if (!open && !unsealed) continue;
     const record = await rows.opened(row);
-    if (record.unreadable) continue;
+    if (record.unreadable) {
+      if (NEEDS_CARE.includes(row.state) && row.sealed) await askAgain(row);
+      continue;
+    }
     const fresh = await rows.closed({
       ...record,
       reseal: undefined,
@@ -421,6 +433,17 @@ export async function protect(author_id) {
       if (now && now.version === row.version) await ops.put({ ...fresh, state: now.state, tries: now.tries });
     });
   }
+}
+
+/**
+ * A refused record whose content went with the data key: nobody can mend what nobody can read. Sent again as
+ * it was sealed, it is either taken now, or refused once more and given back with its content.
+ */
+async function askAgain({ op_id, state }) {
+  await write(async (ops) => {
+    const row = await ops.get(op_id);
+    if (row?.state === state) await ops.put({ ...row, state: 'saved', hold_until: 0 });
+  });
 }
 
 async function readSealKey() {

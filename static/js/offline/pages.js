@@ -34,6 +34,8 @@ function openStore(user_id = vault.userId()) {
 /** The key under which an address is kept. */
 export function pageKey(address) {
   const url = new URL(address, 'http://phone');
+  // Which record is to be mended on it is for the page's own script.
+  if (url.searchParams.has('op')) url.searchParams.delete('op');
   return ONE_PAGE.test(url.pathname) ? url.pathname : url.pathname + url.search;
 }
 
@@ -123,6 +125,10 @@ export async function putDraft(record) {
   const row = { key: record.key, box: await vault.encrypt(record, `draft|${record.key}`) };
   const tx = (await openStore()).transaction('drafts', 'readwrite', STRICT);
   await Promise.all([tx.store.put(row), tx.done]);
+}
+
+export async function draftKeys() {
+  return (await openStore()).getAllKeys('drafts');
 }
 
 export async function removeDraft(key) {

@@ -12,22 +12,38 @@ const WINDOW_DAYS = 29;
 const AT_LEAST_EVERY_MS = 6 * 3600000;
 
 /**
- * Compare and heal. Harmless when anything goes wrong: it is tried again with the next sending.
+ * Compare and heal. Harmless when anything goes wrong: it is tried again with the next sending. What was
+ * healed is remembered until the person has read of it.
  * @param {string} author_id
  * @param {{fetch?: typeof fetch, now?: boolean}} how now: something was just sent, so do not wait
+ * @returns {Promise<number>} how many were missing there and wait to be sent again
  */
 export async function compare(author_id, { fetch, now = false } = {}) {
   const device_id = await outbox.getMeta(`device:${author_id}`);
-  if (!device_id) return;
-  const last = await outbox.getMeta(`receipts:${author_id}`);
-  const age = Date.now() - (last?.checked_at || 0);
-  if (!now && age >= 0 && age < AT_LEAST_EVERY_MS) return;
+  if (!device_id) return 0;
+  const before = await last(author_id);
+  const age = Date.now() - (before?.checked_at || 0);
+  if (!now && age >= 0 && age < AT_LEAST_EVERY_MS) return 0;
   try {
-    await outbox.setMeta(`receipts:${author_id}`, await compared(author_id, device_id, fetch));
+    const found = await compared(author_id, device_id, fetch);
+    const healed = (before?.healed || 0) + found.missing;
+    await outbox.setMeta(`receipts:${author_id}`, { ...found, ...(healed ? { healed } : {}) });
     post({ t: 'outbox', change: 'receipts' });
+    return found.missing;
   } catch {
-    // no answer, or not ours
+    return 0; // no answer, or not ours
   }
+}
+
+/** The last comparison of this person's phone: {checked_at, held, missing, healed}. */
+export function last(author_id) {
+  return outbox.getMeta(`receipts:${author_id}`);
+}
+
+/** Read and understood: the warning may go. */
+export async function understood(author_id) {
+  const { healed, ...rest } = (await last(author_id)) || {};
+  if (healed) await outbox.setMeta(`receipts:${author_id}`, rest);
 }
 
 async function compared(author_id, device_id, fetch) {

@@ -72,9 +72,17 @@ async function drain(reason, fetch) {
   const result = await pushAll(state);
   const well = result.outcome === 'idle' || result.outcome === 'sent';
   if (well && (await outbox.getMeta('failures'))) await note('failures', 0);
-  if (well) await receipts.compare(me.user.id, { fetch, now: result.sent > 0 });
+  if (well) await compareReceipts(state, result);
   await outbox.dropOldReceipts(me.user.id);
   return { ...result, user_id: me.user.id };
+}
+
+/** What turned out to be missing is sent at once, and compared once more. */
+async function compareReceipts(state, result) {
+  const { user_id, fetch } = state;
+  if (!(await receipts.compare(user_id, { fetch, now: result.sent > 0 }))) return;
+  const again = await pushAll(state);
+  if (again.sent) await receipts.compare(user_id, { fetch, now: true });
 }
 
 /** What the server tells whoever greets it: its newest key, the rules of the lock, its epoch. */

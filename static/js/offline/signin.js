@@ -2,7 +2,10 @@
 
 import { deviceId } from '../ids.js';
 import * as vault from '../vault/vault.js';
+import { listen } from './channel.js';
 import { ask, json, net, outcomeOf, report } from './net.js';
+import * as notice from './notice.js';
+import * as outbox from './outbox.js';
 import { userId } from './person.js';
 import { sendNow } from './triggers.js';
 
@@ -15,6 +18,26 @@ export function start() {
     if (!link || !userId() || net.outcome !== 'signed_out') return;
     event.preventDefault();
     open();
+  });
+  listen((message) => {
+    if (message.t === 'outbox' || message.t === 'net') tell().catch(() => {});
+  });
+  tell().catch(() => {});
+}
+
+/** What was saved cannot go: said where it was saved, and on every page after it, until somebody signs in. */
+async function tell() {
+  if (!userId() || net.outcome !== 'signed_out') {
+    notice.hide('signed-out');
+    return;
+  }
+  const { waiting } = await outbox.counts(userId());
+  if (!waiting || document.getElementById('notice-signed-out')) return;
+  notice.show('signed-out', {
+    kind: 'warn',
+    text: '登录已过期。记录已保存在本机，登录后自动上传。',
+    action: '登录',
+    run: open,
   });
 }
 

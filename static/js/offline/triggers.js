@@ -3,6 +3,7 @@
 
 import * as vault from '../vault/vault.js';
 import { listen } from './channel.js';
+import * as exporting from './export.js';
 import * as fresh from './fresh.js';
 import { report, whenRevoked } from './net.js';
 import * as notice from './notice.js';
@@ -82,11 +83,17 @@ function shutOut() {
   return wipe.wipe();
 }
 
-function storeTrouble(error) {
+async function unsent() {
+  const { waiting, needs } = await outbox.counts(userId()).catch(() => ({ waiting: 0, needs: 0 }));
+  return waiting + needs;
+}
+
+async function storeTrouble(error) {
   if (error?.name !== 'QuotaExceededError') return;
   notice.show('quota', {
     kind: 'fault',
-    text: '手机存储空间不够，新资料没有下载完。没上传的记录都还在，可以照常上传，也可以在“待上传”里导出。',
+    text: '手机存储空间不够，新资料没有下载完。没上传的记录都还在，可以照常上传，也可以导出。',
+    ...((await unsent()) ? { action: '导出', run: () => exporting.save(userId()) } : {}),
   });
 }
 

@@ -14,7 +14,7 @@ export async function start(page) {
   search(page, form);
   contact(form);
   await person(page, form);
-  form.addEventListener('change', () => summary(page, form));
+  for (const name of ['change', 'nx-restored']) form.addEventListener(name, () => summary(page, form));
   summary(page, form);
 }
 
@@ -44,6 +44,16 @@ function times(form) {
   for (const field of form.querySelectorAll('input[name="wanted_at"]'))
     field.addEventListener('change', follow);
   for (const field of [on, hour]) field.addEventListener('change', follow);
+  form.addEventListener('nx-restored', follow);
+  // Of an order to be mended: the day it was for, unless that has passed and must be chosen anew.
+  form.addEventListener('nx-mend', ({ detail: { payload } }) => {
+    const [day, time = ''] = String(payload.wanted_at).split('T');
+    const half = form.querySelector(`input[name="wanted_at"][value="${CSS.escape(payload.wanted_at)}"]`);
+    if (half || day < on.min || day > on.max) return;
+    pick.checked = true;
+    on.value = day;
+    hour.value = time.startsWith('14') ? '14:00' : '09:00';
+  });
   pick.addEventListener('change', () => on.showPicker && tryPicker(on));
   follow();
 }
@@ -63,8 +73,12 @@ function kinds(page, form) {
     const button = event.target.closest('button');
     if (button) show(form, button.dataset.kind);
   });
-  const chosen = form.querySelector('input[name="service"]:checked')?.closest('.pick');
-  show(form, !chosen || 'popular' in chosen.dataset ? 'popular' : chosen.dataset.kind);
+  const showChosen = () => {
+    const chosen = form.querySelector('input[name="service"]:checked')?.closest('.pick');
+    show(form, !chosen || 'popular' in chosen.dataset ? 'popular' : chosen.dataset.kind);
+  };
+  form.addEventListener('nx-restored', showChosen);
+  showChosen();
 }
 
 function show(form, kind) {
@@ -119,9 +133,11 @@ function contact(form) {
     });
   }
   const phone = form.querySelector('#phone');
-  phone.addEventListener('input', () => {
+  const follow = () => {
     form.querySelector('#phone-words').textContent = phone.value;
-  });
+  };
+  phone.addEventListener('input', follow);
+  form.addEventListener('nx-restored', follow);
 }
 
 /** Whom it is for: switched by a chip, or, for staff, read from the stored page they came from. */

@@ -6,6 +6,7 @@ import * as outbox from '../offline/outbox.js';
 import * as overlay from '../offline/overlay.js';
 import { daysBetween, isoDay } from '../when.js';
 import { nested } from './nested.js';
+import * as sides from './sides.js';
 import { ahead, block } from './words.js';
 
 const LATE_MS = 2 * 3600000;
@@ -21,6 +22,7 @@ export function start(page) {
       close.closest('dialog').close();
     });
   }
+  sides.start().catch((error) => console.error('sides', error));
   if (listening) return;
   listening = true;
   document.addEventListener('submit', rate, true);
@@ -80,11 +82,13 @@ async function rate(event) {
       label,
       patient_id: patientId,
       patient_name: patient,
+      replaces: form.dataset.opId,
     });
+    await opforms.forget(form);
     form.dispatchEvent(new CustomEvent('nx-saved', { detail: record, bubbles: true, cancelable: true }));
-  } catch {
+  } catch (error) {
     delete form.dataset.busy;
-    HTMLFormElement.prototype.submit.call(form);
+    opforms.notSaved(form, error);
   }
 }
 

@@ -4,7 +4,7 @@ import { attach } from '../forms/runtime.js';
 import * as drafts from '../offline/drafts.js';
 import * as fresh from '../offline/fresh.js';
 import { online } from '../offline/net.js';
-import { trouble } from '../offline/opforms.js';
+import { trouble, wayOut } from '../offline/opforms.js';
 import * as outbox from '../offline/outbox.js';
 import { userId } from '../offline/person.js';
 import { draftGone } from '../offline/status.js';
@@ -44,7 +44,7 @@ class VisitForm {
 
   async start() {
     const asked = new URLSearchParams(this.document.location.search);
-    this.mending = await this.recordToMend(asked.get('op'));
+    this.mending = await this.recordToMend();
     const given = this.element.elements.patient_id;
     this.patientId = this.mending?.patient_id || asked.get('patient') || given.value;
     if (!this.patientId) {
@@ -71,13 +71,13 @@ class VisitForm {
   }
 
   /** The refused record this page was opened for. */
-  async recordToMend(op_id) {
-    const record = await mending.recordOf(op_id);
+  async recordToMend() {
+    const record = await mending.record();
     if (!record) return null;
     this.kind = record.kind;
     this.visitId = record.payload.visit_id;
     // What the server has by now is what a correction builds on.
-    this.base = record.result?.current?.revision || record.base_revision;
+    this.base = Math.max(this.base || 0, record.result?.current?.revision || 0, record.base_revision || 0);
     return record;
   }
 
@@ -132,23 +132,37 @@ class VisitForm {
   }
 
   async fillIn() {
+    const about = [this.form.key, this.patientId, this.visitId, this.mending?.op_id];
+    this.draftName = about.filter(Boolean).join('|');
     if (this.mending) {
-      this.showMending();
+      await this.keepDraft();
+      this.showMending(Boolean(this.draft?.restored));
       return;
     }
-    this.draftName = [this.form.key, this.patientId, this.visitId].filter(Boolean).join('|');
     const fresh = this.kind === 'visit.create';
     if (fresh) this.copyLast();
     await this.keepDraft();
   }
 
   /** Typed text survives a killed browser. */
-  async keepDraft() {
+  async keepDraft({ quiet = false } = {}) {
     const how = {
-      collect: () => ({ answers: this.runtime.state().answers, header: this.typedHeader() }),
-      apply: (_form, kept) => this.put(kept.answers, kept.header),
+      collect: () => this.typed(),
+      apply: (_form, kept) => {
+        this.put(kept.answers, kept.header);
+        if (kept.reason) this.element.elements.reason.value = kept.reason;
+      },
     };
     this.draft = await drafts.watch(this.element, this.draftName, how).catch(() => null);
+    if (!this.draft?.restored || quiet) return;
+    const { element: form, draft } = this;
+    drafts.announce(form, { form, stop: () => draft.stop() });
+  }
+
+  typed() {
+    const { reason } = this.element.elements;
+    const { answers } = this.runtime.state();
+    return { answers, header: this.typedHeader(), ...(reason?.value ? { reason: reason.value } : {}) };
   }
 
   typedHeader() {
@@ -177,13 +191,18 @@ class VisitForm {
   }
 
   /** A refused record with the server's words at each field. */
-  showMending() {
+  showMending(begun) {
     const { payload, result } = this.mending;
-    const { mode, next_visit_on, visited_at } = payload;
-    this.put(payload.answers, { mode, next_visit_on, visited_on: visited_at.slice(0, 10) });
-    const reason = this.element.elements.reason;
-    if (reason && payload.reason) reason.value = payload.reason;
-    mending.dress(this.document, this.runtime, result);
+    const { mode, next_visit_on, visited_at, answers } = payload;
+    if (!begun) {
+      this.put(answers, { mode, next_visit_on, visited_on: String(visited_at).slice(0, 10) });
+      const reason = this.element.elements.reason;
+      if (reason && payload.reason) reason.value = payload.reason;
+    }
+    const block = this.document.getElementById('visit-answers');
+    const newest = Number(this.element.dataset.baseRevision) >= (result?.current?.revision || 1);
+    const theirs = this.kind === 'visit.correct' && newest && block ? JSON.parse(block.textContent) : null;
+    mending.dress(this.document, this.runtime, { form: this.form, result, answers, theirs });
   }
 
   sameDay() {
@@ -258,7 +277,7 @@ class VisitForm {
       patient_id,
       patient_name: this.data.name,
       replaces: this.mending?.op_id,
-      hold_ms: this.mending ? 0 : saved.UNDO_SECONDS * 1000,
+      hold_ms: saved.UNDO_SECONDS * 1000,
     });
     await this.draft?.stop().catch(() => {}); // a draft left over harms nobody
     draftGone();
@@ -280,21 +299,20 @@ class VisitForm {
 
   /** Taken back within ten seconds: the form stands as it was, and is a draft again. */
   async undone() {
-    await drafts
-      .save(this.draftName, { answers: this.runtime.state().answers, header: this.typedHeader() })
-      .catch(() => {});
-    await this.keepDraft();
+    await drafts.save(this.draftName, this.typed()).catch(() => {});
+    await this.keepDraft({ quiet: true });
     this.document.getElementById('save-button').focus();
   }
 
   /** Never pretend. With a network the plain way is still open. */
   notSaved(error) {
     console.error('save', error);
-    if (online() && error?.name !== 'QuotaExceededError' && !this.mending) {
+    const known = ['QuotaExceededError', 'SettledError'].includes(error?.name);
+    if (online() && !known && !this.mending) {
       HTMLFormElement.prototype.submit.call(this.element);
       return;
     }
-    say(this.document, 'fault', trouble(error));
+    say(this.document, 'fault', trouble(error), wayOut(error));
   }
 
   refuse(text) {

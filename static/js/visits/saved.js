@@ -11,11 +11,12 @@ import { dated, list, tone, wordOf } from './paint.js';
 export const UNDO_SECONDS = 10;
 const REASONS_SHOWN = 3;
 const STATES = {
-  saved: () => (online() ? '马上自动上传' : '有信号时自动上传'),
+  saved: () => `仅在本机，${online() ? '马上自动上传' : '有信号时自动上传'}`,
   sending: () => '正在上传',
-  done: () => '已上传到服务器',
-  rejected: () => '服务器没有收下，请到“待上传”里处理',
-  conflict: () => '服务器上已有更新，请到“待上传”里处理',
+  done: () => '已送达，服务器有回执',
+  rejected: () => '需处理：服务器没有收下，请看“待上传”',
+  conflict: () => '需处理：服务器上已有更新，请看“待上传”',
+  mended: () => '已改好另存',
 };
 
 /**

@@ -343,3 +343,25 @@ def test_hostile_words_come_back_as_they_were_and_harm_no_page(town: Town) -> No
         html = client.get(path).get_data(as_text=True)
         assert "<script>alert(1)" not in html
         assert "{{7*7}}" in html or "7*7" not in html
+
+
+def test_who_comes_too_late_is_told_by_whom_and_since_when_the_order_is_otherwise(town: Town) -> None:
+    order_id = town.bring_to("scheduled")
+    revision = town.record(order_id)["revision"]
+    town.done(town.family, order_id, "cancelled", revision, note="孩子回来了")
+    late = town.move(town.provider, order_id, "accepted", revision)
+    assert (late["status"], late["detail"]) == ("conflict", "订单已被家属取消")
+    current = late["current"]
+    assert (current["state"], current["state_words"]) == ("cancelled", "已取消")
+    assert (current["by_name"], current["note"]) == ("小红", "孩子回来了")
+    told = town.move(town.family, order_id, "cancelled", revision)
+    assert told["current"]["state_words"] == "已取消"
+
+
+def test_a_family_is_told_in_its_own_words(town: Town) -> None:
+    order_id = town.order()
+    town.done(town.village, order_id, "scheduled", 1)
+    late = town.move(town.family, order_id, "cancelled", 1)
+    assert late["current"]["state_words"] == "已预约"
+    assert late["current"]["by_name"] == "李村医"
+    assert "已预约" in late["detail"]

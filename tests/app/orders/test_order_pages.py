@@ -98,7 +98,7 @@ def test_a_stale_form_says_what_the_order_is_now(town: Town) -> None:
     town.done(town.village, order_id, "scheduled", 1)
     answer = town.family.post(f"/orders/{order_id}/transition?base=1", data={"to": "cancelled"}, headers=SAME)
     assert answer.status_code == 409
-    assert "已排班" in answer.get_data(as_text=True)
+    assert "已预约" in answer.get_data(as_text=True)
     for base in ("", "0", "-1", "x", "1" * 20):
         answer = town.family.post(
             f"/orders/{order_id}/transition?base={base}", data={"to": "cancelled"}, headers=SAME

@@ -38,10 +38,10 @@ LOOK = """async (author) => {
   return {shown, states: after, still: JSON.stringify(before) === JSON.stringify(after)};
 }"""
 SAVED_WORDS = {
-    "马上自动上传": "saved",
-    "有信号时自动上传": "saved",
+    "仅在本机，马上自动上传": "saved",
+    "仅在本机，有信号时自动上传": "saved",
     "正在上传": "sending",
-    "已上传到服务器": "done",
+    "已送达，服务器有回执": "done",
 }
 NONE_WAITING = ("已全部上传", "没有待上传")
 PRESS = "() => document.getElementById('send-now').click()"  # does nothing while it is greyed out
