@@ -1,4 +1,4 @@
-"""Every write that a page really makes asks the disk, not only the browser (the source is checked in tests/js)."""
+"""Every write that a page really makes asks the disk, not only the browser (tests/js looks at the source)."""
 
 from __future__ import annotations
 

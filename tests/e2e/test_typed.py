@@ -1,4 +1,4 @@
-"""What was typed and not saved: it outlives a killed browser and a session that ends under somebody's hands."""
+"""What was typed and not saved outlives a killed browser, and a session that ends under somebody's hands."""
 
 from __future__ import annotations
 

@@ -156,7 +156,9 @@ def test_a_phone_out_of_a_drawer_is_still_known_until_it_is_empty(app, make, mon
         db.session.commit()
 
 
-def test_the_cookie_outlives_the_session_so_that_a_phone_lost_for_long_is_told(app, make, monkeypatch) -> None:
+def test_the_cookie_outlives_the_session_so_that_a_phone_lost_for_long_is_told(
+    app, make, monkeypatch
+) -> None:
     username = make.user("doctor")
     phone = on_phone(app, username, "lost")
     cookie = phone.get_cookie("session")
