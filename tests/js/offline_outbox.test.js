@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeEach, test } from 'node:test';
 import { aVisit } from './offline_setup.js';
+import { openFor } from './vault_setup.js';
 
 const outbox = await import('../../static/js/offline/outbox.js');
 const vault = await import('../../static/js/vault/vault.js');
@@ -221,4 +222,42 @@ test('ids rise within one millisecond and when the clock goes back', () => {
   const ids = [uuid7(5000), uuid7(5000), uuid7(4000), uuid7(6000)];
   assert.deepEqual([...ids].sort(), ids);
   assert.equal(new Set(Array.from({ length: 5000 }, () => uuid7())).size, 5000);
+});
+
+test('nobody mends a record that is not here any more', async () => {
+  const gone = { name: 'SettledError' };
+  await assert.rejects(outbox.add(aVisit({ replaces: uuid7() })), gone);
+  assert.equal((await outbox.all('ann')).length, 0);
+});
+
+test('two tabs mend the same record: one of them makes a new one', async () => {
+  const record = await refused({ status: 'rejected', code: 'invalid' });
+  const both = await Promise.allSettled([1, 2].map(() => outbox.add(aVisit({ replaces: record.op_id }))));
+  assert.deepEqual(both.map((one) => one.status).sort(), ['fulfilled', 'rejected']);
+  assert.equal(both.find((one) => one.reason)?.reason.name, 'SettledError');
+  assert.equal((await outbox.waiting('ann')).length, 1);
+});
+
+test('a refused record that went with the data key is asked about again and comes back readable', async () => {
+  const record = await refused({ status: 'rejected', code: 'invalid' });
+  const db = await outbox.openStore();
+  const row = await db.get('ops', record.op_id);
+  await db.put('ops', { ...row, sealed: { key_id: '202606', data: Uint8Array.of(1) } });
+  const before = vault.holding();
+  await openFor('ann');
+  assert.equal((await outbox.get(record.op_id)).unreadable, true);
+  await outbox.protect('ann');
+  assert.equal((await outbox.get(record.op_id)).state, 'saved');
+  const sent = await outbox.claim([record.op_id]);
+  const op = {
+    op_id: record.op_id,
+    kind: 'visit.create',
+    payload: record.payload,
+    recorded_at: record.recorded_at,
+  };
+  await outbox.settle(sent, [{ op_id: record.op_id, status: 'rejected', code: 'invalid', op }]);
+  const back = await outbox.get(record.op_id);
+  assert.deepEqual([back.state, back.payload, back.patient_id], ['rejected', record.payload, 'p1']);
+  assert.equal(back.unreadable, undefined);
+  vault.adopt(before);
 });

@@ -405,7 +405,7 @@ export async function dropOldReceipts(author_id, now = Date.now()) {
 
 /**
  * Close and seal what is not: rows of the first release, rows saved before the server's key was known, and
- * those it could not open. Called when a store is opened, and when a new key comes.
+ * those it could not open. Ask again about refused ones that the data key took along. Called when a store is opened, and when a new key comes.
  */
 export async function protect(author_id) {
   await readSealKey();
@@ -413,12 +413,11 @@ export async function protect(author_id) {
   for (const row of await inState(author_id, ...states)) {
     const open = !row.body;
     const unsealed = sealable() && row.state !== 'done' && (!row.sealed || row.reseal);
-    if (!open && !unsealed) continue;
+    const care = NEEDS_CARE.includes(row.state);
+    if (!open && !unsealed && !care) continue;
     const record = await rows.opened(row);
-    if (record.unreadable) {
-      if (NEEDS_CARE.includes(row.state) && row.sealed) await askAgain(row);
-      continue;
-    }
+    if (record.unreadable && care && row.sealed) await askAgain(row);
+    if (record.unreadable || !(open || unsealed)) continue;
     const fresh = await rows.closed({
       ...record,
       reseal: undefined,
