@@ -84,9 +84,7 @@ class Decrypter(io.RawIOBase):
         drawn = [_derived(secret, salt) for secret in candidates]
         keys = [key for key, known in drawn if hmac.compare_digest(known, check)]
         if not keys:
-            raise BackupError(
-                "it was made with another key: set BACKUP_KEY or SECRET_KEY to that one"
-            )
+            raise BackupError("it was made with another key: set BACKUP_KEY or SECRET_KEY to that one")
         self._file, self._cipher, self._number = file, AESGCM(keys[0]), 0
         self._next, self._plain, self._over = file.read(CHUNK + TAG), memoryview(b""), False
 

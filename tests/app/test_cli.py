@@ -34,7 +34,7 @@ def an_environment(database: Path, **more: str) -> dict[str, str]:
 
 def test_every_command_of_the_house_is_listed(tool):
     said = tool.invoke(args=["--help"]).output
-    for command in ("serve", "jobs", "demo", "patients", "users", "grade", "db"):
+    for command in ("serve", "jobs", "demo", "patients", "users", "grade", "backup", "db"):
         assert f"  {command} " in said
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.app.orders.town import in_days
 from tests.app.visits import sheets
 from tests.factories import Factory
 
 ODD = (
     "👩🏽‍⚕️ 王‍👵🏽", "e\u0301 é Å", "行\u2028段\u2029", "𠮷野 𡈽", "\u202e反\u202c", "tab\tand\nnew line\r\n",
-    "back\\slash \\N \\. \\t", "'quote\" ; --", "\ufeffbom", "\ufffe\uffff", "  spaces  ", "a\x7f\x01b", "\\", "%s {}",
+    "back\\slash \\N \\. \\t", "'quote\" ; --", "\ufeffbom", "\ufffe\uffff", "  spaces  ", "a\x7f\x01b", "\\",
+    "%s {}",
 )  # fmt: skip
 
 
@@ -32,10 +34,10 @@ def fill(make: Factory, visits: int = 40) -> list[dict[str, Any]]:
     seen = []
     for number in range(visits):
         patient, odd = people[number % len(people)]["op_id"], ODD[number % len(ODD)]
-        answers = {"symptoms": [2, 10], "symptoms_other": odd, "sbp": 100 + number % 60}
+        answers = {"note": odd, "sbp": 100 + number % 40}
         seen.append(make.op(doctor, "visit.create", sheets.payload(patient, answers=answers)))
     push(seen)
     push([make.op(doctor, "visit.correct", sheets.correction(seen[0]["op_id"]), base_revision=1)])
     wish = {"patient_id": people[0]["op_id"], "service": "Y02", "phone": "13812345678", "note": ODD[0]}
-    push([make.op(doctor, "order.create", {**wish, "wanted_at": "2030-01-01T09:00:00+08:00"})])
+    push([make.op(doctor, "order.create", {**wish, "wanted_at": in_days(2)})])
     return done
