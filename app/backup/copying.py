@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, Table, create_engine, func, insert, m
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import Integer, String
 
-from app.backup import content, postgres, restoring, sqlite
+from app.backup import content, postgres, restoring, service, sqlite
 from app.backup.trouble import BackupError
 from app.config import engine_options
 from app.extensions import db, writing
@@ -43,15 +43,19 @@ def copy(to: str, progress: Progress) -> list[Moved]:
     db.engine.dispose()
     if db.engine.dialect.name == "sqlite":
         sqlite.require_alone(Path(str(db.engine.url.database)))
+    else:
+        with db.engine.connect() as connection:
+            if postgres.others(connection):
+                raise BackupError(postgres.IN_USE)
     target = create_engine(to, **engine_options(to))
     token = writing.set(False)
     try:
-        with db.engine.connect() as source, target.connect() as connection:
-            if source.dialect.name == "postgresql" and postgres.others(source):
-                raise BackupError(postgres.IN_USE)
+        with target.connect() as connection:
             _require_empty(connection)
             restoring.upgrade(connection)
-            return _copied(source, connection, progress)
+            service.note("database.copy", target.url.database or "")
+            with db.engine.connect() as source:
+                return _copied(source, connection, progress)
     except SQLAlchemyError as error:
         raise BackupError(f"the copy was given up: {_words(error)}") from None
     finally:

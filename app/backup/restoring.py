@@ -13,7 +13,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.accounts import audit
 from app.backup import archive, postgres, service, sqlite
 from app.backup.archive import Manifest
 from app.backup.trouble import BackupError
@@ -106,7 +105,7 @@ def restore(path: Path) -> Restored:
     finally:
         writing.reset(token)
         db.engine.dispose()
-    _note(path.name)
+    service.note("backup.restore", path.name)
     return restored
 
 
@@ -170,15 +169,6 @@ def upgrade(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
         connection.commit()
-    finally:
-        writing.reset(token)
-
-
-def _note(name: str) -> None:
-    token = writing.set(True)
-    try:
-        audit.note("backup.restore", object_id=name)
-        db.session.commit()
     finally:
         writing.reset(token)
 

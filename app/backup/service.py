@@ -54,7 +54,7 @@ def create(folder: Path | None = None) -> Backup:
     with _reading():
         engine = db.engine
         made = _of_sqlite(engine, folder) if engine.dialect.name == "sqlite" else _of_postgres(engine, folder)
-    _note(made.path.name)
+    note("backup.create", made.path.name)
     return made
 
 
@@ -195,15 +195,16 @@ def the_folder(folder: Path | None) -> Path:
     return folder
 
 
-def _note(name: str) -> None:
-    """In the audit, as every export. The backup counts even if the database cannot be written now."""
+def note(action: str, name: str) -> None:
+    """In the audit, as every export. What was done counts even if the database cannot be written now."""
     token = writing.set(True)
     try:
-        audit.note("backup.create", object_id=name)
+        audit.note(action, object_id=name[:64])
         db.session.commit()
     except SQLAlchemyError as error:
         db.session.rollback()
-        current_app.logger.warning("%s could not be noted in the audit (%s)", name, type(error).__name__)
+        kind = type(error).__name__
+        current_app.logger.warning("%s %s could not be noted in the audit (%s)", action, name, kind)
     finally:
         writing.reset(token)
 

@@ -191,7 +191,10 @@ def put(new: Path, path: Path, aside: Path | None) -> None:
         held = _alone(path) if path.exists() else None
     try:
         if aside is not None and path.exists():
-            os.rename(path, aside)
+            try:
+                os.link(path, aside)  # so that there is a database at every moment
+            except OSError:
+                os.rename(path, aside)
         for ending in SIDE_FILES:  # a -wal of the old file would be taken for one of the new
             old = Path(f"{path}{ending}")
             if old.exists():

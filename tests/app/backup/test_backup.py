@@ -77,7 +77,7 @@ def test_what_was_backed_up_comes_back_row_for_row_elsewhere(app, make, elsewher
     assert {r["status"] for r in doctor.push(phone, *done[:100])} == {"duplicate"}
 
 
-def test_a_backup_made_while_others_write_is_of_one_moment(app, make, elsewhere) -> None:
+def test_a_backup_made_while_others_write_is_of_one_moment(app, make, elsewhere, pytestconfig) -> None:
     """Every operation leaves a revision and an audit line in one transaction: never one without the other."""
     fill(make, visits=5)
     stop, sent = threading.Event(), []
@@ -100,7 +100,7 @@ def test_a_backup_made_while_others_write_is_of_one_moment(app, make, elsewhere)
     thread.start()
     try:
         with app.app_context():
-            files = [service.create() for _ in range(3)]
+            files = [service.create() for _ in range(pytestconfig.getoption("--backups"))]
     finally:
         stop.set()
         thread.join()

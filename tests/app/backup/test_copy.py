@@ -30,11 +30,13 @@ def other(app: Flask, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
 def test_everything_is_there_and_phones_go_on(app, make, other, folder) -> None:
     done = fill(make)
     with app.app_context():
-        with db.engine.connect() as connection:
-            before = content.take(connection)
         db.engine.dispose()
     moved = run(app, "db", "copy", "--to", other)
     assert moved.exit_code == 0, moved.output
+    with app.app_context():
+        with db.engine.connect() as connection:
+            before = content.take(connection)
+        db.engine.dispose()
     assert f"revisions {len(done):>16}  {before['revisions']['sum']}".split() in [
         line.split() for line in moved.output.splitlines()
     ]
