@@ -14,8 +14,8 @@ from app.shared import page
 
 # From the ground floor up; each registers its pages, operations and commands in its init_app.
 ROOMS = (
-    "accounts", "sync", "patients", "notices", "observations", "orders", "pwa", "grading", "plans", "visits",
-    "chart", "family", "jobs", "cli",
+    "accounts", "sync", "patients", "notices", "observations", "orders", "pwa", "grading", "plans", "backup",
+    "visits", "chart", "family", "jobs", "cli",
 )  # fmt: skip
 
 

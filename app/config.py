@@ -37,6 +37,9 @@ class Settings:
     lock_minutes: int
     family_lock_minutes: int
     offline_hours: int
+    backup_dir: str
+    backup_keep: int
+    backup_key: str
     demo: bool
 
 
@@ -66,6 +69,9 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         lock_minutes=_number(env, "LOCK_MINUTES", 5, low=1, high=60),
         family_lock_minutes=_number(env, "FAMILY_LOCK_MINUTES", 30, low=1, high=240),
         offline_hours=_number(env, "OFFLINE_HOURS", 72, low=1, high=168),
+        backup_dir=_folder(env, "BACKUP_DIR"),
+        backup_keep=_number(env, "BACKUP_KEEP", 14, low=1, high=1000),
+        backup_key=_backup_key(env),
         demo=_flag(env, "DEMO", False),
     )
 
@@ -92,10 +98,29 @@ def _former_secrets(env: Mapping[str, str]) -> tuple[str, ...]:
     return found
 
 
+def _backup_key(env: Mapping[str, str]) -> str:
+    """What backups are encrypted under; empty means SECRET_KEY."""
+    key = env.get("BACKUP_KEY", "")
+    if key and len(key) < 32:
+        raise SettingError(f"BACKUP_KEY is too short: {len(key)} characters, at least 32 are needed")
+    return key
+
+
+def _folder(env: Mapping[str, str], name: str) -> str:
+    folder = env.get(name, "")
+    if folder and not Path(folder).is_absolute():
+        raise SettingError(f"{name} must be an absolute path, not {folder!r}")
+    return folder
+
+
 def _database_url(env: Mapping[str, str]) -> str:
-    url = env.get("DATABASE_URL") or f"sqlite:///{ROOT / 'instance' / 'nuanxun.db'}"
+    return database_address(env.get("DATABASE_URL") or f"sqlite:///{ROOT / 'instance' / 'nuanxun.db'}")
+
+
+def database_address(url: str, name: str = "DATABASE_URL") -> str:
+    """The address as SQLAlchemy wants it. Raises SettingError, which says `name`, for what we cannot use."""
     if not url.startswith(DATABASE_SCHEMES):
-        raise SettingError("DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://")
+        raise SettingError(f"{name} must begin with sqlite:/// or postgresql+psycopg://")
     for short in ("postgres://", "postgresql://"):
         if url.startswith(short):
             return "postgresql+psycopg://" + url[len(short) :]

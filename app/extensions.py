@@ -52,7 +52,7 @@ writing: ContextVar[bool] = ContextVar("writing", default=False)
 @event.listens_for(Engine, "connect")
 def _promises(connection, _record):
     """What the feed and the answer `applied` rest on, whatever the database is set to by default."""
-    if isinstance(connection, sqlite3.Connection):
+    if type(connection) is sqlite3.Connection:  # a backup's own copy is of a class of its own
         connection.isolation_level = None  # we say BEGIN ourselves, below
         connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
         # It fails while another process holds the file, or it is read-only; WAL stays set in the file.

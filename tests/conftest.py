@@ -29,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--{name}", type=int, default=few, metavar="N")
     group.addoption("--visits", type=int, default=VISITS, metavar="N", help="saved while the line flips")
     group.addoption("--storm-seed", type=int, default=1, metavar="N")
+    parser.addoption(
+        "--backups", type=int, default=3, metavar="N", help="made while others write, and restored"
+    )
+    parser.addoption(
+        "--migration-visits", type=int, default=200, metavar="N", help="stored while migrations go to and fro"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,11 @@ import click
 from flask.cli import AppGroup
 
 from app.accounts import audit, service
-from app.accounts.models import ROLES
+from app.accounts.models import ROLES, User
 from app.errors import DomainError
 from app.extensions import db, writing
 from app.orgs import service as orgs
+from app.shared.ids import is_id
 
 commands = AppGroup("users", help="Accounts.")
 
@@ -38,6 +39,7 @@ TEAM_ROLES = ("doctor", "nurse")
 @click.option("--place", "place_code", help="Code of the county, town or village they work for.")
 @click.option("--team", "team_id", help="Id of the family-doctor team (doctor, nurse).")
 @click.option("--institution", "institution_id", help="Id of the institution.")
+@click.option("--id", "user_id", help="Id of a lost account that is made again after a restore.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create(
     username: str,
@@ -47,11 +49,14 @@ def create(
     place_code: str | None,
     team_id: str | None,
     institution_id: str | None,
+    user_id: str | None,
     password_stdin: bool,
 ) -> None:
     """Create USERNAME. Asks for the password unless --password-stdin."""
     writing.set(True)
     _check_scope(role, place_code, team_id, institution_id)
+    if user_id is not None and (not is_id(user_id) or db.session.get(User, user_id) is not None):
+        raise click.ClickException(f"--id {user_id}: not an id, or somebody's already")
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
@@ -68,6 +73,7 @@ def create(
             place_code=place_code,
             team_id=team_id,
             institution_id=institution_id,
+            user_id=user_id,
         )
         db.session.flush()
     except DomainError as error:

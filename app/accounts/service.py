@@ -112,12 +112,16 @@ def create_user(
     team_id: str | None = None,
     institution_id: str | None = None,
     password_hash: str | None = None,
+    user_id: str | None = None,
 ) -> User:
-    """Add a user to the session (no commit). Raises DomainError when the name or phone is taken."""
+    """Add a user to the session (no commit). Raises DomainError when the name or phone is taken.
+
+    `user_id` brings back an account that a restore lost: its phone signs records with that id.
+    """
     if db.session.scalar(select(User.id).where(or_(User.username == username, User.username == phone))):
         raise DomainError(f"用户名 {username} 已被使用。", field="username")
     user = User(
-        id=new_id(),
+        id=user_id or new_id(),
         username=username,
         phone=phone,
         name=name,

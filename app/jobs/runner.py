@@ -8,6 +8,7 @@ from datetime import datetime
 from flask import Flask
 from sqlalchemy import delete, select
 
+from app.backup.trouble import BackupError
 from app.extensions import db, writing
 from app.jobs import lease
 from app.jobs.models import JobRun
@@ -38,6 +39,10 @@ def _leased(job: Job, by: str | None) -> str:
     started_at = clock.now()
     try:
         result, ok = job.work(), True
+    except BackupError as error:  # its words are made for the operator
+        db.session.rollback()
+        result, ok = str(error), False
+        log.error("%s failed: %s", job.name, result)
     except Exception as error:
         db.session.rollback()
         # Only kind and place: the message of an exception may carry a patient's data.

@@ -12,6 +12,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import delete
 
 from app.accounts import cleanup as accounts_cleanup
+from app.backup import service as backups
 from app.extensions import db
 from app.jobs.models import JobRun
 from app.notices import cleanup as notices_cleanup
@@ -22,6 +23,7 @@ from app.shared import clock
 
 RUNS_KEPT = timedelta(days=30)
 NIGHTLY_AT = time(0, 10, tzinfo=clock.LOCAL)
+BACKUP_AT = time(2, 30, tzinfo=clock.LOCAL)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,21 @@ def clean_up() -> str:
     return f"{gone} rows deleted" if gone else ""
 
 
+def backup() -> str:
+    """Tonight's backup, unless it is there already; so it may be tried every hour."""
+    return backups.nightly(last_night(clock.now(), BACKUP_AT))
+
+
 JOBS = (
     Job(
         "regrade", "nightly: grades that time has changed", regrade,
         CronTrigger(hour=NIGHTLY_AT.hour, minute=NIGHTLY_AT.minute, timezone=clock.LOCAL),
         limit=timedelta(minutes=30), rest=timedelta(hours=12),
+    ),
+    Job(
+        "backup", "nightly, tried again every hour until it is made: a backup into BACKUP_DIR", backup,
+        CronTrigger(minute=BACKUP_AT.minute, timezone=clock.LOCAL),
+        limit=timedelta(hours=2), rest=timedelta(minutes=50),
     ),
     Job(
         "send-sms", "every 20 s: text messages that wait", send_sms,
@@ -92,7 +104,7 @@ def find(name: str) -> Job:
     return {job.name: job for job in JOBS}[name]
 
 
-def last_night(now: datetime) -> datetime:
-    """The newest moment at which the nightly job should have run."""
-    tonight = datetime.combine(clock.local_date(now), NIGHTLY_AT)
+def last_night(now: datetime, at: time = NIGHTLY_AT) -> datetime:
+    """The newest moment at which a nightly job should have run."""
+    tonight = datetime.combine(clock.local_date(now), at)
     return tonight if tonight <= now else tonight - timedelta(days=1)

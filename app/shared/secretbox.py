@@ -44,3 +44,8 @@ def blind_index(text: str) -> str:
     """The same 64 hex digits for the same text, telling nothing about it without the key."""
     secret = current_app.config["SECRET_KEY"]
     return hmac.new(_key(secret, b"index"), text.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+def fingerprint() -> str:
+    """The same 16 hex digits on every server with this SECRET_KEY; they tell nothing about it."""
+    return _key(current_app.config["SECRET_KEY"], b"fingerprint").hex()[:16]

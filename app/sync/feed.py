@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Table, delete, event, select, update
+from sqlalchemy import Connection, Table, delete, event, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts.models import User
 from app.extensions import db
-from app.shared import secretbox
+from app.shared import clock, secretbox
 from app.shared.ids import new_id
 from app.sync.models import Departure, FeedHead, Revision, Touch
 
 HEAD = 1
-
+RESTORED = "restored."
+KEPT_BY_PHONES = timedelta(days=30)  # for so long they keep copies of what was confirmed (SYNC §3)
 
 LEDGER = "feed"
 
@@ -108,6 +110,25 @@ def position() -> int:
 def epoch() -> str:
     """Changes when the server was restored from a backup: clients then pull from the beginning."""
     return db.session.scalar(select(FeedHead.epoch).where(FeedHead.id == HEAD)) or ""
+
+
+def begin_anew(connection: Connection) -> str:
+    """Give a database that came out of a backup its new epoch, which it returns. Does not commit.
+
+    The epoch says when: for a while phones bring back what the backup lacked (restored_lately).
+    """
+    made = f"{RESTORED}{clock.now():%Y%m%dT%H%M%SZ}.{new_id()[-8:]}"
+    connection.execute(update(FeedHead.__table__).values(epoch=made))  # type: ignore[arg-type]
+    return made
+
+
+def restored_lately() -> bool:
+    """Whether phones may still be bringing back operations that this database had and lost."""
+    said = epoch()
+    if not said.startswith(RESTORED):
+        return False
+    at = datetime.strptime(said.removeprefix(RESTORED)[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return clock.now() - at < KEPT_BY_PHONES
 
 
 def touch(*patient_ids: str) -> int:

@@ -168,9 +168,13 @@ def _one(user: User, raw: Any, received_at: datetime, skew: timedelta, past: Pas
         return result
     except Rejected as no:
         savepoint.rollback()
+        if no.code == "not_found" and feed.restored_lately():
+            return refusal(user, op_id, raw, "rejected", "missing_dependency")
         return refusal(user, op_id, raw, "rejected", no.code, no.detail, errors=no.errors)
     except Conflict as no:
         savepoint.rollback()
+        if _lost_before(raw, no) and feed.restored_lately():
+            return refusal(user, op_id, raw, "rejected", "missing_dependency")
         if no.keep is not None:
             with db.session.begin_nested():
                 no.keep()
@@ -188,6 +192,11 @@ def _one(user: User, raw: Any, received_at: datetime, skew: timedelta, past: Pas
         savepoint.rollback()
         log.error("operation failed: %s", type(error).__name__, exc_info=frames_only(error))
         return refusal(user, op_id, raw, "rejected", "invalid", "服务器处理这条记录时出了错，已经记录下来。")
+
+
+def _lost_before(raw: dict[str, Any], no: Conflict) -> bool:
+    """Whether an operation rests on a revision that is not there: after a restore it is on another phone."""
+    return no.code == "stale_revision" and raw.get("base_revision", 0) > no.current.get("revision", 0)
 
 
 def _judge(

@@ -17,6 +17,7 @@ from app.accounts import passwords
 from app.accounts.models import User
 from app.config import ROOT
 from app.extensions import db
+from app.shared.ids import new_id
 from tests.conftest import SECRET
 from tests.factories import TEAM, TOWN, VILLAGE, Factory
 
@@ -34,7 +35,7 @@ def an_environment(database: Path, **more: str) -> dict[str, str]:
 
 def test_every_command_of_the_house_is_listed(tool):
     said = tool.invoke(args=["--help"]).output
-    for command in ("serve", "jobs", "demo", "patients", "users", "grade", "db"):
+    for command in ("serve", "jobs", "demo", "patients", "users", "grade", "backup", "db"):
         assert f"  {command} " in said
 
 
@@ -49,6 +50,18 @@ def test_a_user_is_created_who_can_sign_in(app: Flask, tool, make: Factory):
         assert passwords.matches("long enough", user.password_hash)
     again = tool.invoke(args=[*args, "--password-stdin"], input="long enough\n")
     assert again.exit_code == 1 and "wen" in again.output
+
+
+def test_an_account_that_a_restore_lost_is_made_again_under_its_id(app: Flask, tool, make: Factory):
+    make.places()
+    lost, args = new_id(), ["users", "create", "wen", "--name", "温", "--role", "manager"]
+    args += ["--place", TOWN, "--password-stdin"]
+    done = tool.invoke(args=[*args, "--id", lost], input="long enough\n")
+    assert done.exit_code == 0 and done.output.split() == ["wen", "manager", lost]
+    args[2] = "other"
+    for wrong in (lost, "7", lost.upper()):
+        refused = tool.invoke(args=[*args, "--id", wrong], input="long enough\n")
+        assert refused.exit_code == 1 and "--id" in refused.output and refused.output.count("\n") == 1
 
 
 @pytest.mark.parametrize(

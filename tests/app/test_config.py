@@ -24,6 +24,9 @@ WRONG = [
     ({"LOCK_MINUTES": "61"}, "LOCK_MINUTES must be a whole number from 1 to 60"),
     ({"FAMILY_LOCK_MINUTES": "0"}, "FAMILY_LOCK_MINUTES must be a whole number from 1 to 240"),
     ({"OFFLINE_HOURS": "169"}, "OFFLINE_HOURS must be a whole number from 1 to 168"),
+    ({"BACKUP_KEY": "short"}, "BACKUP_KEY is too short: 5 characters"),
+    ({"BACKUP_DIR": "backups"}, "BACKUP_DIR must be an absolute path"),
+    ({"BACKUP_KEEP": "0"}, "BACKUP_KEEP must be a whole number from 1 to 1000"),
 ]
 
 

@@ -1,4 +1,7 @@
-"""The schema that the migrations make is the one the models describe; going back keeps the data."""
+"""The schema that the migrations make is the one the models describe; going back keeps the data.
+
+`pytest tests/app/test_migrations.py --migration-visits 10000` does so with more of it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,19 @@ from uuid import uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from app import create_app
+from app.backup import content, sqlite
+from app.config import ROOT
 from app.extensions import db
 from app.sync.models import Revision
+from tests.app.backup.filled import fill
 from tests.conftest import SECRET
+from tests.factories import Factory
 
 ROW = {
     "op_id": "0197fd4e-4c36-7cd4-8d5c-9d6d0a8d5a01", "seq": 1, "digest": "d", "entity_kind": "visit",
@@ -75,6 +83,57 @@ def test_a_step_forward_and_back_keeps_what_is_stored(empty: Flask) -> None:
     }
     db.session.rollback()
     upgrade()
+
+
+def test_every_migration_goes_down_and_up_with_everything_stored(
+    empty: Flask, pytestconfig: pytest.Config
+) -> None:
+    """What both sides of a step have is the same after it: people, visits, revisions, odd text and all."""
+    upgrade()
+    steps = [
+        step for step in ScriptDirectory(str(ROOT / "migrations")).walk_revisions() if step.down_revision
+    ]
+    shapes = {}
+    for step in steps:
+        shapes[step.revision] = _columns()
+        downgrade(revision=str(step.down_revision))
+        shapes[str(step.down_revision)] = _columns()
+    upgrade()
+    done = fill(Factory(empty), visits=pytestconfig.getoption("--migration-visits"))
+    db.session.remove()
+    everywhere = {table: set.intersection(*(shape[table] for shape in shapes.values())) for table in CLINICAL}
+    before = _content(everywhere)
+    assert before["revisions"]["rows"] == len(done) and all(table["rows"] for table in before.values())
+    for step in steps:
+        there, back = shapes[step.revision], shapes[str(step.down_revision)]
+        both = {table: there[table] & back[table] for table in there.keys() & back.keys()}
+        wanted = _content(both)
+        for move, revision in ((downgrade, step.down_revision), (upgrade, step.revision)) * 2:
+            move(revision=str(revision))
+            assert content.differences(wanted, _content(both)) == [], f"{move.__name__} to {revision}"
+        downgrade(revision=str(step.down_revision))
+    assert content.differences(before, _content(everywhere)) == []
+    upgrade()
+    assert content.differences(before, _content(everywhere)) == []
+    if db.engine.dialect.name == "sqlite":
+        assert sqlite.faults(db.engine) == []
+    downgrade(revision="base")
+    assert inspect(db.engine).get_table_names() == [content.VERSION_TABLE]
+    upgrade()
+
+
+CLINICAL = ("patients", "visits", "observations", "revisions", "grade_records", "orders", "plan_items")
+
+
+def _content(only: dict[str, set[str]]) -> content.Known:
+    with db.engine.connect() as connection:
+        return content.take(connection, only)
+
+
+def _columns() -> dict[str, set[str]]:
+    with db.engine.connect() as connection:
+        tables = content.tables(connection)
+    return {table.name: set(table.columns.keys()) for table in tables if table.name != content.VERSION_TABLE}
 
 
 def _shape() -> dict[str, object]:
