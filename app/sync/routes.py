@@ -58,7 +58,9 @@ def receipts() -> Response:
 @bp.get("/api/sync/pull")
 def pull() -> Response:
     query = PullQuerySchema().load(request.args)
-    return jsonify(queries.pull(current_user, query["cursor"], query["limit"]))
+    found = queries.pull(current_user, query["cursor"], query["limit"])
+    audit.listed("feed.send", len(found["changes"]))
+    return jsonify(found)
 
 
 @bp.get("/api/<any(patients, visits, orders):plural>/<record_id>")
@@ -67,8 +69,9 @@ def read(plural: str, record_id: str) -> Response:
     if number is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", number):
         raise DomainError("版本号应为正整数。", field="revision")
     entity = entities[PLURALS[plural]]
-    shown = queries.record(current_user, entity.name, record_id, None if number is None else int(number))
-    audit.read(f"{entity.name}.read", record_id, patient_id=None)
+    wanted = None if number is None else int(number)
+    shown, patient_id = queries.record(current_user, entity.name, record_id, wanted)
+    audit.read(f"{entity.name}.read", record_id, patient_id=patient_id)
     return jsonify(shown)
 
 
