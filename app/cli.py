@@ -12,6 +12,7 @@ from flask.cli import ScriptInfo, pass_script_info
 from gunicorn.app.base import BaseApplication
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.accounts import audit_cli as audit
 from app.accounts import cli as accounts
 from app.database import require_current
 from app.demo import cli as demo
@@ -73,4 +74,5 @@ def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int, be
 def init_app(app: Flask) -> None:
     app.cli.add_command(serve)
     app.cli.add_command(accounts.commands)
+    app.cli.add_command(audit.commands)
     app.cli.add_command(demo.commands)

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE_SCHEMES = ("sqlite:///", "postgresql+psycopg://", "postgresql://", "postgres://")
 SECRET_FILE = ROOT / "instance" / "secret_key"
 SMS_SENDERS = ("console", "twilio")
+LOG_FORMATS = ("json", "plain")
 
 
 class SettingError(Exception):
@@ -37,6 +38,9 @@ class Settings:
     lock_minutes: int
     family_lock_minutes: int
     offline_hours: int
+    audit_keep_days: int
+    log_format: str
+    metrics_token: str
     demo: bool
 
 
@@ -66,6 +70,9 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         lock_minutes=_number(env, "LOCK_MINUTES", 5, low=1, high=60),
         family_lock_minutes=_number(env, "FAMILY_LOCK_MINUTES", 30, low=1, high=240),
         offline_hours=_number(env, "OFFLINE_HOURS", 72, low=1, high=168),
+        audit_keep_days=_number(env, "AUDIT_KEEP_DAYS", 1095, low=183, high=36500),
+        log_format=_choice(env, "LOG_FORMAT", LOG_FORMATS, "json"),
+        metrics_token=_token(env, "METRICS_TOKEN"),
         demo=_flag(env, "DEMO", False),
     )
 
@@ -100,6 +107,13 @@ def _database_url(env: Mapping[str, str]) -> str:
         if url.startswith(short):
             return "postgresql+psycopg://" + url[len(short) :]
     return url
+
+
+def _token(env: Mapping[str, str], name: str) -> str:
+    text = env.get(name, "")
+    if text and (len(text) < 16 or not text.isascii()):
+        raise SettingError(f"{name} is too short: at least 16 plain characters are needed")
+    return text
 
 
 def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

@@ -158,6 +158,22 @@ def linked_lines(since: int = 0, until: int | None = None) -> Iterator[AuditLine
         db.session.expunge_all()
 
 
+def begin() -> int:
+    """Position of the first line that is still here."""
+    return db.session.get_one(AuditChain, ONE).pruned_to + 1
+
+
+def differs(noted: str) -> Fault | None:
+    """Whether the chain no longer goes through a link that was noted elsewhere (`POSITION:HASH`)."""
+    position, _, expected = noted.partition(":")
+    if not position.isdigit():
+        return Fault(None, None, f"{noted} is no POSITION:HASH")
+    statement = select(AuditLine.hash).where(AuditLine.position == int(position))
+    if db.session.scalar(statement) == expected:
+        return None
+    return Fault(None, int(position), "not the hash that was noted: the chain was rewritten")
+
+
 def last_before(moment: datetime) -> int:
     """Position of the last line before which everything is older than `moment`."""
     first = db.session.scalar(select(func.min(AuditLine.position)).where(AuditLine.at >= moment))
