@@ -48,7 +48,7 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.add_extension(page.Lean)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    for name in ("local_minute", "month_day", "weekday"):
+    for name in ("local_minute", "local_time", "month_day", "weekday"):
         app.add_template_filter(getattr(page, name), name)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 

@@ -16,7 +16,7 @@ from app.errors import DomainError
 from app.extensions import db, writing
 from app.guard import public
 from app.shared import clock, strictjson
-from app.sync import openapi, queries, service
+from app.sync import openapi, queries, reads, service
 from app.sync.registry import entities
 from app.sync.schema import (
     MAX_BODY_BYTES,
@@ -46,6 +46,17 @@ def push_sealed() -> Response:
     sent_at = clock.parse_moment(batch["sent_at"])
     results = service.push_sealed(current_user, batch["sealed"], sent_at, echo=batch["echo"])
     return jsonify({"server_time": _now(), "results": results})
+
+
+@bp.post("/api/sync/reads")
+def take_reads() -> Response:
+    throttle.hit(f"reads:{throttle.session_key()}", reads.REPORTS_A_MINUTE, window_s=60)
+    body = json_body()
+    if outer := list(strictjson.faults(body)):
+        raise DomainError("请求的格式有误。", errors=outer)
+    report = reads.ReadsSchema().load(body)
+    kept, known = reads.take(current_user, report["device_id"], report["reads"])
+    return jsonify({"server_time": _now(), "kept": kept, "known": known})
 
 
 @bp.get("/api/sync/receipts")
