@@ -6,6 +6,7 @@ import * as kept from './kept.js';
 import * as outbox from './outbox.js';
 import * as pages from './pages.js';
 import { userId } from './person.js';
+import * as readlog from './readlog.js';
 import { sendNow } from './triggers.js';
 
 export function start() {
@@ -37,6 +38,7 @@ function ask(sheet, form, count) {
 
 async function leave(form) {
   const user = userId();
+  await readlog.report(user, { timeout_ms: 3000 }).catch(() => {}); // it goes with the pages
   try {
     await vault.forget(user);
     await pages.drop(user);
