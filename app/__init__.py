@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from importlib import import_module
 
 from flask import Flask
 
-from app import config, errors, extensions, guard
+from app import config, errors, extensions, guard, logs
 from app.config import ROOT
 from app.shared import page
 
 # From the ground floor up; each registers its pages, operations and commands in its init_app.
 ROOMS = (
     "accounts", "sync", "patients", "notices", "observations", "orders", "pwa", "grading", "plans", "backup",
-    "visits", "chart", "family", "jobs", "cli",
+    "visits", "chart", "family", "jobs", "operations", "cli",
 )  # fmt: skip
 
 
@@ -36,6 +35,9 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
         LOCK_MINUTES=settings.lock_minutes,
         FAMILY_LOCK_MINUTES=settings.family_lock_minutes,
         OFFLINE_HOURS=settings.offline_hours,
+        AUDIT_KEEP_DAYS=settings.audit_keep_days,
+        BEHIND_PROXY=False,
+        METRICS_TOKEN=settings.metrics_token,
         SETTINGS=settings,
         EMERGENCY_PHONE=settings.emergency_phone,
         DEMO=settings.demo,
@@ -46,9 +48,9 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.add_extension(page.Lean)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    for name in ("local_minute", "month_day", "weekday"):
+    for name in ("local_minute", "local_time", "month_day", "weekday"):
         app.add_template_filter(getattr(page, name), name)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.init_app(app, settings.log_format)
 
     extensions.db.init_app(app)
     extensions.migrate.init_app(app, extensions.db, directory=str(ROOT / "migrations"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from flask.cli import ScriptInfo, pass_script_info
 from gunicorn.app.base import BaseApplication
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app import logs, metrics
+from app.accounts import audit_cli as audit
 from app.accounts import cli as accounts
 from app.database import require_current
 from app.demo import cli as demo
@@ -26,6 +31,7 @@ GUNICORN: dict[str, Any] = {
     "control_socket_disable": True,
     "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  heartbeat off the disk
     "loglevel": "info",
+    "logger_class": logs.ServerLogger,
 }
 
 
@@ -66,11 +72,23 @@ def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int, be
     require_current(app)
     if behind_proxy:  # else every phone would have the proxy's address, and share its sign-in attempts
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
+        app.config["BEHIND_PROXY"] = True
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    Server(app, GUNICORN | {"bind": bind, "workers": workers, "threads": threads}).run()
+    counted = _count_together()
+    Server(app, GUNICORN | {"bind": bind, "workers": workers, "threads": threads, "on_exit": counted}).run()
+
+
+def _count_together() -> Callable[[Any], None]:
+    """Give the workers a folder in which their counts meet; what removes it when the server has stopped."""
+    if metrics.SHARED_FILES in os.environ:
+        return lambda _server: None
+    folder = tempfile.mkdtemp(prefix="nuanxun-metrics-")
+    os.environ[metrics.SHARED_FILES] = folder
+    return lambda _server: shutil.rmtree(folder, ignore_errors=True)
 
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(serve)
     app.cli.add_command(accounts.commands)
+    app.cli.add_command(audit.commands)
     app.cli.add_command(demo.commands)

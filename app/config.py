@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATABASE_SCHEMES = ("sqlite:///", "postgresql+psycopg://", "postgresql://", "postgres://")
 SECRET_FILE = ROOT / "instance" / "secret_key"
 SMS_SENDERS = ("console", "twilio")
+LOG_FORMATS = ("json", "plain")
 
 
 class SettingError(Exception):
@@ -40,6 +41,9 @@ class Settings:
     backup_dir: str
     backup_keep: int
     backup_key: str
+    audit_keep_days: int
+    log_format: str
+    metrics_token: str
     demo: bool
 
 
@@ -72,6 +76,9 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         backup_dir=_folder(env, "BACKUP_DIR"),
         backup_keep=_number(env, "BACKUP_KEEP", 14, low=1, high=1000),
         backup_key=_backup_key(env),
+        audit_keep_days=_number(env, "AUDIT_KEEP_DAYS", 1095, low=183, high=36500),
+        log_format=_choice(env, "LOG_FORMAT", LOG_FORMATS, "json"),
+        metrics_token=_token(env, "METRICS_TOKEN"),
         demo=_flag(env, "DEMO", False),
     )
 
@@ -125,6 +132,13 @@ def database_address(url: str, name: str = "DATABASE_URL") -> str:
         if url.startswith(short):
             return "postgresql+psycopg://" + url[len(short) :]
     return url
+
+
+def _token(env: Mapping[str, str], name: str) -> str:
+    text = env.get(name, "")
+    if text and (len(text) < 16 or not text.isascii()):
+        raise SettingError(f"{name} is too short: at least 16 plain characters are needed")
+    return text
 
 
 def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

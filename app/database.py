@@ -13,15 +13,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import ROOT
 from app.extensions import db
 
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # two lines nobody asked for
+
+
+def versions() -> tuple[str | None, str | None]:
+    """Which version the database has, and which this program needs. In an application context."""
+    wanted = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), wanted
+
 
 def require_current(app: Flask) -> None:
     """Raises click.ClickException with one line for the operator. Leaves no connection open."""
-    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # two lines nobody asked for
-    wanted = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
     with app.app_context():
         try:
-            with db.engine.connect() as connection:
-                found = MigrationContext.configure(connection).get_current_revision()
+            found, wanted = versions()
         except SQLAlchemyError as error:
             kind = type(error).__name__
             raise click.ClickException(f"DATABASE_URL: the database cannot be opened ({kind})") from None

@@ -140,7 +140,7 @@ def respond(
     extra: Mapping[str, object] | None = None,
 ) -> Response:
     """The refusal as problem+json or as a page, with the request id and nothing of our insides."""
-    code = code or CODES.get(status, "error")
+    code = g.refusal = code or CODES.get(status, "error")
     title = TITLES_OF_CODES.get(code) or TITLES.get(status, "请求没有完成")
     detail = detail or DETAILS.get(status, "")
     if wants_json():

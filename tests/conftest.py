@@ -14,6 +14,7 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from app import create_app
+from app.accounts import audit_chain
 from app.extensions import db, writing
 from app.sync import feed
 from tests.e2e.storms import COUNTS, VISITS
@@ -98,6 +99,7 @@ def _empty() -> None:
         for table in db.metadata.sorted_tables:
             connection.execute(table.delete())
     feed.start()
+    audit_chain.start()
     db.session.commit()
 
 

@@ -30,6 +30,7 @@ def main() -> int:
     port = _port(os.environ.get("PORT") or "8000")
     env = os.environ | {"SECRET_KEY": os.environ.get("SECRET_KEY") or secret_key(), "PYTHONUNBUFFERED": "1"}
     env.setdefault("DEMO", "1")
+    env.setdefault("LOG_FORMAT", "plain")
     _say("Bringing the database up to date")
     _flask(env, "db", "upgrade", quiet=True)
     _flask(env, "demo", "reset", "--if-empty")

@@ -1,18 +1,25 @@
-"""The audit: who saw and changed what."""
+"""The audit: who saw and changed what, and who was turned away."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
-from flask import Response, g, has_request_context
+from flask import Response, current_app, g, has_request_context, request
 from flask_login import current_user
 from sqlalchemy.exc import OperationalError
 
+from app.accounts import audit_chain
 from app.accounts.models import AuditLine
 from app.extensions import db, writing
 from app.shared import clock
+from app.shared.ids import is_id, new_id
 
 log = logging.getLogger("nuanxun")
+SHOWN = (409, 422)  # refusals that show the record again
+REFUSED = (401, 403, 404)
 
 
 def note(
@@ -21,31 +28,49 @@ def note(
     object_id: str | None = None,
     patient_id: str | None = None,
     result: str = "ok",
-    user: object | None = None,
+    user: Any = None,
+    event_id: str | None = None,
+    device_id: str | None = None,
+    claimed_at: datetime | None = None,
 ) -> None:
     """Add a line to the current transaction: it stands or falls with what it tells of.
 
     `action` is `noun.verb` (patient.read, visit.create, session.begin). No names, no numbers of persons.
     """
-    if user is None and has_request_context() and current_user.is_authenticated:
+    asked = has_request_context()
+    if user is None and asked and current_user.is_authenticated:
         user = current_user
-    db.session.add(
-        AuditLine(
-            at=clock.now(),
-            user_id=getattr(user, "id", None),
-            role=getattr(user, "role", None),
-            action=action,
-            object_id=object_id,
-            patient_id=patient_id,
-            result=result,
-            request_id=g.get("request_id", "") if has_request_context() else "",
-        )
+    line = AuditLine(
+        event_id=event_id or new_id(),
+        at=clock.now(),
+        user_id=getattr(user, "id", None),
+        role=getattr(user, "role", None),
+        org_id=_org_of(user),
+        device_id=device_id or (g.get("device_id") if asked else None),
+        address=(request.remote_addr or "")[:45] or None if asked else None,
+        action=action,
+        object_id=object_id,
+        patient_id=patient_id,
+        claimed_at=claimed_at,
+        result=result,
+        request_id=g.get("request_id", "") if asked else "",
     )
+    line.mac = audit_chain.mark(line)
+    db.session.add(line)
 
 
-def read(action: str, object_id: str | None = None, *, patient_id: str | None = None) -> None:
+def read(
+    action: str, object_id: str | None = None, *, patient_id: str | None = None, result: str = "ok"
+) -> None:
     """Note that something was seen. Written in a transaction of its own after the answer is made."""
-    g.setdefault("audit_reads", []).append((action, object_id, patient_id))
+    line = {"action": action, "object_id": object_id, "patient_id": patient_id, "result": result}
+    g.setdefault("audit_reads", []).append(line)
+
+
+def listed(action: str, count: int) -> None:
+    """Note that a list with so many people in it was seen."""
+    if count:
+        read(action, result=f"ok:{count}")
 
 
 def write_reads(response: Response) -> Response:
@@ -55,20 +80,54 @@ def write_reads(response: Response) -> Response:
     to the log, which holds ids only.
     """
     reads = g.pop("audit_reads", ())
-    if reads and response.status_code < 400:
-        db.session.rollback()
-        token = writing.set(True)
-        try:
-            for action, object_id, patient_id in reads:
-                note(action, object_id=object_id, patient_id=patient_id)
-            db.session.commit()
-        except OperationalError:
-            db.session.rollback()
-            for action, object_id, patient_id in reads:
-                log.warning(
-                    "audit %s object=%s patient=%s user=%s request=%s",
-                    action, object_id, patient_id, g.get("user_id"), g.get("request_id"),
-                )  # fmt: skip
-        finally:
-            writing.reset(token)
+    if reads and (response.status_code < 400 or response.status_code in SHOWN):
+        apart(reads)
     return response
+
+
+def write_denial(response: Response) -> Response:
+    """after_request: somebody we know was turned away. Strangers only leave a line in the log.
+
+    The action is the door (blueprint.view). The record's id stays, the patient it belongs to does not: the
+    asker may not even know that there is such a one.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    closed = view is not None and request.endpoint != "static" and not getattr(view, "is_public", False)
+    if response.status_code in REFUSED and closed:
+        user = g.get("refused_user") or (current_user if current_user.is_authenticated else None)
+        if user is not None:
+            result = f"denied:{g.get('refusal') or response.status_code}"
+            apart([{"action": request.endpoint, "object_id": _asked_for(), "result": result, "user": user}])
+    return response
+
+
+def apart(lines: Iterable[dict[str, Any]]) -> None:
+    """Write lines in a transaction of their own; into the log when the database cannot be written."""
+    db.session.rollback()
+    token = writing.set(True)
+    try:
+        for line in lines:
+            note(**line)
+        db.session.commit()
+    except OperationalError:
+        db.session.rollback()
+        for line in lines:
+            log.warning(
+                "audit %s object=%s patient=%s result=%s user=%s request=%s",
+                line["action"], line.get("object_id"), line.get("patient_id"), line.get("result", "ok"),
+                g.get("user_id"), g.get("request_id"),
+            )  # fmt: skip
+    finally:
+        writing.reset(token)
+
+
+def _org_of(user: Any) -> str | None:
+    names = ("institution_id", "team_id", "place_code")
+    return next((value for name in names if (value := getattr(user, name, None))), None)
+
+
+def _asked_for() -> str | None:
+    """The id of what was asked for. Only ids: anybody may write anything into an address."""
+    form = vars(request).get("form") or {}  # as far as it was read: a body that came from elsewhere was not
+    given = [*(request.view_args or {}).values(), request.args.get("patient"), form.get("patient_id")]
+    return next((value for value in given if is_id(value)), None)

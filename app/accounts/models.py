@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_login import UserMixin
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -93,17 +93,42 @@ class Throttle(db.Model):
 
 
 class AuditLine(db.Model):
-    """Who did what to whom, when. Lines are added, never changed."""
+    """Who did what to whom, when, from where. Lines are added, never changed; triggers see to it.
+
+    `claimed_at`: when it happened by the clock of the phone that reported it later. `mac` marks the content
+    as written by this program; `position` and `hash` are given once, when it is linked (audit_chain.py).
+    """
 
     __tablename__ = "audit_lines"
     __table_args__ = (Index(None, "patient_id", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    event_id: Mapped[str] = mapped_column(String(36), unique=True)
     at: Mapped[datetime]
     user_id: Mapped[str | None] = mapped_column(String(36), index=True)
     role: Mapped[str | None] = mapped_column(String(12))
+    org_id: Mapped[str | None] = mapped_column(String(36))  # institution, else team, else place
+    device_id: Mapped[str | None] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(String(45))
     action: Mapped[str] = mapped_column(String(40))
     object_id: Mapped[str | None] = mapped_column(String(64))
     patient_id: Mapped[str | None] = mapped_column(String(36))
+    claimed_at: Mapped[datetime | None]
     result: Mapped[str] = mapped_column(String(40))
     request_id: Mapped[str] = mapped_column(String(36))
+    mac: Mapped[str] = mapped_column(String(64))
+    position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    hash: Mapped[str | None] = mapped_column(String(64))
+
+
+class AuditChain(db.Model):
+    """The one row that knows both ends of the chain: the last line pruned away, and the last one linked."""
+
+    __tablename__ = "audit_chain"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pruned_to: Mapped[int] = mapped_column(BigInteger)
+    pruned_hash: Mapped[str] = mapped_column(String(64))
+    position: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))

@@ -47,13 +47,15 @@ def sign_in(
         raise DomainError("账号或密码不对。", code="bad_credentials", status=401)
     device = _device(user, device_id, device_name)
     if device.revoked_at is not None:
+        audit.note("session.begin", object_id=device_id, result="device_revoked", user=user)
+        db.session.commit()
         raise revoked()
     throttle.forget(keys[0][0])
     former = db.session.get(LoginSession, digest(instead_of))
     if former is not None and former.ended_at is None:
         former.ended_at = clock.now()
     token = _open_session(user, device_id)
-    audit.note("session.begin", object_id=device_id, user=user)
+    audit.note("session.begin", object_id=device_id, user=user, device_id=device_id)
     db.session.commit()
     return user, token
 
@@ -75,6 +77,12 @@ def resolve(token: str) -> tuple[User, LoginSession] | None:
     if session.ended_at is not None or session.expires_at <= clock.now() or user is None or not user.active:
         return None
     return user, session
+
+
+def holder(token: str) -> User | None:
+    """Whose session this is or was."""
+    session = db.session.get(LoginSession, digest(token))
+    return None if session is None else db.session.get(User, session.user_id)
 
 
 def seen(session: LoginSession) -> None:
@@ -156,6 +164,7 @@ def policy(user: User) -> dict[str, int]:
 
 def set_care_mode(user: User, on: bool) -> None:
     user.care_mode = on
+    audit.note("user.care_mode", object_id=user.id)
     db.session.commit()
 
 

@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
     login_manager.request_loader(_load)
     app.before_request(_note_contact)
     app.after_request(audit.write_reads)
+    app.after_request(audit.write_denial)
 
 
 def cookie_name() -> str:
@@ -41,11 +42,12 @@ def _load(asking: Request) -> User | None:
         found = service.resolve(token)
     except DomainError as refusal:
         g.session_refusal = refusal
+        g.refused_user = service.holder(token)
         return None
     if found is None:
         return None
     user, g.login_session = found
-    g.user_id = user.id
+    g.user_id, g.device_id = user.id, g.login_session.device_id
     return user
 
 

@@ -1,13 +1,16 @@
-"""/family"""
+"""/family and /family/<patient>/readers"""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+import re
+
+from flask import Blueprint, Response, request
 from flask_login import current_user
 
 from app.accounts import audit
-from app.family import home
+from app.family import home, readers
 from app.guard import roles
+from app.patients import scope
 from app.pwa.registry import rev
 from app.shared.page import page
 
@@ -22,3 +25,14 @@ def index() -> Response:
     for person in context["people"]:
         audit.read("patient.read", person["patient"].id, patient_id=person["patient"].id)
     return page("family/home.html", rev=rev(home.newest(user)), **context)
+
+
+@bp.get("/family/<patient_id>/readers")
+@roles("family")
+def who_read(patient_id: str) -> Response:
+    user = current_user._get_current_object()
+    patient = scope.get(user, patient_id)
+    number = request.args.get("page", "")
+    context = readers.context(user, patient, int(number) if re.fullmatch("[1-9][0-9]{0,4}", number) else 1)
+    audit.read("readers.read", patient.id, patient_id=patient.id)
+    return page("family/readers.html", **context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, redirect
 from flask_login import current_user
 
+from app.accounts import audit
 from app.notices import service
 from app.shared.page import page
 
@@ -14,6 +15,7 @@ bp = Blueprint("notices", __name__)
 @bp.get("/notices")
 def inbox() -> Response:
     notices = service.inbox(current_user)
+    audit.listed("notice.list", len(notices))
     return page(
         "notices/inbox.html", notices=notices, unread=sum(n.read_at is None for n in notices), tab="me"
     )

@@ -53,13 +53,13 @@ def create() -> Response:
 @roles(*ASKERS, "provider", "manager")
 def index() -> Response:
     user = _user()
-    return page("orders/list.html", rev=rev(pages.newest(user)), **pages.list_context(user))
+    context = pages.list_context(user)
+    audit.listed("order.list", len(context["rows"]))
+    return page("orders/list.html", rev=rev(pages.newest(user)), **context)
 
 
 @bp.get("/orders/<order_id>")
 def show(order_id: str) -> Response:
-    order = queries.get(_user(), order_id)
-    audit.read("order.read", order.id, patient_id=order.patient_id)
     return _order_page(order_id)
 
 
@@ -85,6 +85,7 @@ def transition(order_id: str) -> Response:
 def desk() -> Response:
     user = _user()
     context = pages.desk_context(user, request.args.get("tab", ""))
+    audit.listed("order.list", len(context["cards"]))
     return page("orders/desk.html", rev=rev(pages.newest(user)), **context)
 
 
@@ -94,13 +95,17 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     text = request.args.get("q", "")[:30] if user.role != "family" and patient is None else ""
     context = pages.new_context(user, patient, chosen)
     links = feed.touched(p["id"] for p in context["people"]) if user.role == "family" else {}
+    found = pages.found(user, text)
+    for person in context["people"]:
+        audit.read("patient.read", person["id"], patient_id=person["id"])
+    audit.listed("patient.list", len(found))
     return page(
         "orders/new.html",
         status=no.status if no else 200,
         rev="" if request.args else rev(max(links.values(), default=0)),  # a phone keeps the plain page only
         errors=no.errors if no else [],
         q=text,
-        found=pages.found(user, text),
+        found=found,
         **context,
     )
 
@@ -113,6 +118,7 @@ def _order_page(order_id: str, no: DomainError | None = None) -> Response:
         if no is not None:
             raise no from None  # taken away from this person meanwhile: say what happened, show nothing
         raise
+    audit.read("order.read", order.id, patient_id=order.patient_id)
     seq = feed.touched([order.patient_id]).get(order.patient_id, 0)
     do = request.args.get("do", "") or (request.form.get("to", "") if no else "")
     return page(

@@ -44,3 +44,13 @@ def team_of_village(code: str) -> str | None:
 
 def institution(institution_id: str | None) -> Institution | None:
     return None if institution_id is None else db.session.get(Institution, institution_id)
+
+
+def called(ids: set[str]) -> dict[str, str]:
+    """The name of each institution, team or place among `ids`; those of each kind in one query."""
+    if not ids:
+        return {}
+    found = names(ids)
+    for kind in (Team, Institution):
+        found |= dict(db.session.execute(select(kind.id, kind.name).where(kind.id.in_(ids))).all())
+    return found

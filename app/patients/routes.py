@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request
 from flask_login import current_user
 
+from app.accounts import audit
 from app.accounts.models import User
 from app.errors import DomainError
 from app.guard import roles
@@ -57,6 +58,7 @@ def create() -> Response:
 @roles(*STAFF)
 def edit(patient_id: str) -> Response:
     patient = scope.get(current_user, patient_id, "edit")
+    audit.read("patient.read", patient.id, patient_id=patient.id)
     values = {name: getattr(patient, name) or "" for name in (*OPTIONAL, "phone")}
     values |= {"conditions": patient.conditions or [], "conditions_known": patient.conditions is not None}
     values["lives_alone"] = {True: "1", False: "0", None: ""}[patient.lives_alone]
@@ -74,6 +76,7 @@ def update(patient_id: str) -> Response:
         sync.submit(current_user, "patient.update", payload, base_revision=max(1, revision))
     except DomainError as no:
         patient = scope.get(current_user, patient_id, "edit")
+        audit.read("patient.read", patient.id, patient_id=patient.id)
         values = request.form.to_dict() | {"conditions": request.form.getlist("conditions")}
         return _form_page(
             values,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from flask_login import current_user
 
+from app.accounts import audit
 from app.guard import roles
 from app.plans import pages
 from app.plans.listing import choice
@@ -30,4 +31,5 @@ def _list(place: str) -> Response:
     context, rev = pages.list_context(
         current_user, place, choice(place, request.args), "whole" in request.args
     )
+    audit.listed("patient.list", len(context["rows"]))
     return page("plans/list.html", rev=rev, tab=place, find="find" in request.args, **context)

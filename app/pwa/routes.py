@@ -22,6 +22,7 @@ from flask import (
 from flask_login import current_user
 from werkzeug.utils import safe_join
 
+from app.accounts import audit
 from app.accounts.models import User
 from app.errors import NotFound
 from app.extensions import db
@@ -34,6 +35,7 @@ from app.shared.page import page
 
 bp = Blueprint("pwa", __name__)
 WORKER = ROOT / "service_worker"
+PAGE = '{"t":"page"'
 ALWAYS_ASK = "no-cache"  # a worker that is a day old must be noticed
 
 
@@ -104,10 +106,23 @@ def visit_pack() -> Response:
     def stream() -> Iterator[str]:
         # The request's own database session has ended before the first line is asked for.
         user = g._login_user = db.session.get_one(User, user_id)
-        yield from pack.lines(user, since)
+        yield from _counted(pack.lines(user, since))
 
     answer = current_app.response_class(mimetype="application/x-ndjson")
     return squeezed(request, answer, stream_with_context(stream()))
+
+
+def _counted(lines: Iterator[str]) -> Iterator[str]:
+    """The same lines; when they end, or the phone hangs up, the audit hears how many pages were sent."""
+    pages, ended = 0, "cut"
+    try:
+        for line in lines:
+            pages += line.startswith(PAGE)
+            yield line
+        ended = "ok"
+    finally:
+        if pages:
+            audit.apart([{"action": "pack.send", "result": f"{ended}:{pages}"}])
 
 
 def outbox_page(user: User) -> list[PackPage]:

@@ -37,6 +37,11 @@ def local_minute(moment: datetime) -> str:
     return f"{there.month}月{there.day}日 {there:%H:%M}"
 
 
+def local_time(moment: datetime) -> str:
+    """14:05, in Asia/Shanghai; a template filter."""
+    return f"{clock.local(moment):%H:%M}"
+
+
 def month_day(day: date) -> str:
     """11月22日; a template filter."""
     return f"{day.month}月{day.day}日"

@@ -25,6 +25,12 @@ def _key(secret: str, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"nuanxun/" + purpose).derive(secret.encode())
 
 
+def keys(purpose: bytes) -> list[bytes]:
+    """The key derived for `purpose` from SECRET_KEY, then those from its former values, newest first."""
+    config = current_app.config
+    return [_key(secret, purpose) for secret in (config["SECRET_KEY"], *config["SECRET_KEY_FALLBACKS"])]
+
+
 def seal(text: str) -> str:
     """`text` encrypted, as printable text; a fresh nonce each time."""
     nonce = secrets.token_bytes(12)

@@ -92,6 +92,12 @@ class PullAnswerSchema(Schema):
     server_time = fields.String(required=True)
 
 
+class ReadsAnswerSchema(Schema):
+    server_time = fields.String(required=True)
+    kept = fields.Integer(required=True)
+    known = fields.Integer(required=True)
+
+
 class ReceiptsSchema(Schema):
     device_id = fields.String(required=True)
     since = fields.String(required=True)

@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 from flask_login import current_user
 
+from app.accounts import audit, throttle
 from app.accounts import service as accounts
-from app.accounts import throttle
 from app.accounts.models import User
 from app.errors import DomainError
 from app.guard import takes_up_to
@@ -60,6 +60,7 @@ def show(handover_id: str) -> Response:
     found = handover.get(current_user, handover_id)
     names = _names([found])
     needs = _needs(found, names)
+    audit.read("handover.read", found.id)
     return page("handover/show.html", tab="me", handover=found, whose=_whose(found, names), needs=needs)
 
 

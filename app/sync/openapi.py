@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 
 from app.forms.engine import all_definitions, answers_schema
 from app.shared.ids import OP_ID
-from app.sync import answer_schema, schema
+from app.sync import answer_schema, reads, schema
 from app.sync.answers import CODE_DETAILS
 from app.sync.registry import entities, kinds
 
@@ -70,6 +70,9 @@ def _mend_op(schemas: dict[str, Any]) -> None:
     sealed["key_id"]["pattern"] = "^[0-9]{6}$"
     sealed["data"]["pattern"] = "^[A-Za-z0-9_-]+$"
     op["recorded_at"]["format"] = "date-time"
+    read = schemas["Read"]["properties"]
+    read["id"]["pattern"] = read["patient_id"]["pattern"] = op["op_id"]["pattern"]
+    read["at"]["format"] = "date-time"
     op["kind"] = {"type": "string", "enum": list(kinds)}
     op["payload"] = {"anyOf": [{"$ref": f"#/components/schemas/{_payload_name(k)}"} for k in kinds]}
     for batch, items, of in (("Push", "ops", "Op"), ("PushSealed", "sealed", "Sealed")):
@@ -158,6 +161,14 @@ def _paths() -> dict[str, dict[str, Any]]:
                     _asked("list", {"type": "string", "enum": ["0", "1"], "default": "0"}),
                 ],
                 "responses": _answers("200", "收条", answer_schema.ReceiptsSchema),
+            }
+        },
+        "/api/sync/reads": {
+            "post": {
+                "summary": "报告：离线时在手机上打开过谁的页面",
+                "description": "按 id 幂等；patient_id 已不在范围内的也记下。",
+                "requestBody": _body(reads.ReadsSchema),
+                "responses": _answers("200", "已记下", answer_schema.ReadsAnswerSchema),
             }
         },
         "/api/pack": {

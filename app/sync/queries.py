@@ -39,8 +39,11 @@ def change(user: User, revision: Revision) -> dict[str, Any]:
     return entities[revision.entity_kind].show(user, shown)
 
 
-def record(user: User, entity: str, entity_id: str, number: int | None = None) -> dict[str, Any]:
-    """The newest (or the numbered) revision of a record. Raises NotFound when absent or out of scope."""
+def record(user: User, entity: str, entity_id: str, number: int | None = None) -> tuple[dict[str, Any], str]:
+    """The newest (or the numbered) revision of a record, and whose it is.
+
+    Raises NotFound when absent or out of scope.
+    """
     kind = entities[entity]
     statement = (
         select(Revision)
@@ -56,7 +59,7 @@ def record(user: User, entity: str, entity_id: str, number: int | None = None) -
     shown = change(user, revision)
     if (now := kind.record(user, entity_id)) is not None:
         shown["record"] = now
-    return shown
+    return shown, revision.patient_id
 
 
 def in_scope(user: User) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from app.errors import DomainError
 from app.extensions import db, writing
 from app.guard import public
 from app.shared import clock, strictjson
-from app.sync import openapi, queries, service
+from app.sync import openapi, queries, reads, service
 from app.sync.registry import entities
 from app.sync.schema import (
     MAX_BODY_BYTES,
@@ -48,6 +48,17 @@ def push_sealed() -> Response:
     return jsonify({"server_time": _now(), "results": results})
 
 
+@bp.post("/api/sync/reads")
+def take_reads() -> Response:
+    throttle.hit(f"reads:{throttle.session_key()}", reads.REPORTS_A_MINUTE, window_s=60)
+    body = json_body()
+    if outer := list(strictjson.faults(body)):
+        raise DomainError("请求的格式有误。", errors=outer)
+    report = reads.ReadsSchema().load(body)
+    kept, known = reads.take(current_user, report["device_id"], report["reads"])
+    return jsonify({"server_time": _now(), "kept": kept, "known": known})
+
+
 @bp.get("/api/sync/receipts")
 def receipts() -> Response:
     query = ReceiptsQuerySchema().load(request.args)
@@ -58,7 +69,9 @@ def receipts() -> Response:
 @bp.get("/api/sync/pull")
 def pull() -> Response:
     query = PullQuerySchema().load(request.args)
-    return jsonify(queries.pull(current_user, query["cursor"], query["limit"]))
+    found = queries.pull(current_user, query["cursor"], query["limit"])
+    audit.listed("feed.send", len(found["changes"]))
+    return jsonify(found)
 
 
 @bp.get("/api/<any(patients, visits, orders):plural>/<record_id>")
@@ -67,8 +80,9 @@ def read(plural: str, record_id: str) -> Response:
     if number is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", number):
         raise DomainError("版本号应为正整数。", field="revision")
     entity = entities[PLURALS[plural]]
-    shown = queries.record(current_user, entity.name, record_id, None if number is None else int(number))
-    audit.read(f"{entity.name}.read", record_id, patient_id=None)
+    wanted = None if number is None else int(number)
+    shown, patient_id = queries.record(current_user, entity.name, record_id, wanted)
+    audit.read(f"{entity.name}.read", record_id, patient_id=patient_id)
     return jsonify(shown)
 
 

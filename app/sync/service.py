@@ -14,6 +14,7 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app import metrics
 from app.accounts import audit
 from app.accounts.models import User
 from app.errors import DomainError, NotFound, frames_only
@@ -41,6 +42,7 @@ def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
     while len(results) < len(ops):
         results += _turn(user, ops[len(results) :], received_at, skew)
         db.session.commit()
+    metrics.pushed(ops, results, received_at, skew.total_seconds())
     return results
 
 

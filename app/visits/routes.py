@@ -48,6 +48,7 @@ def create() -> Response:
         result = sync.submit(current_user, "visit.create", payload)
     except DomainError as no:
         patient = scope.get(current_user, patient.id, "visit")
+        audit.read("patient.read", patient.id, patient_id=patient.id)
         return _again(pages.patient_form(form, patient, **html.shown_again(payload, request.form, no)), no)
     return redirect(f"/patients/{patient.id}#record-{result['entity_id']}", 303)
 
@@ -81,6 +82,7 @@ def correct(visit_id: str) -> Response:
         sync.submit(current_user, "visit.correct", payload, base_revision=base)
     except DomainError as no:
         visit, patient = _correctable(visit_id)
+        audit.read("visit.read", visit.id, patient_id=patient.id)
         posted = html.shown_again(payload, request.form, no)
         return _again(pages.correct_form(visit, patient, reason=reason, **posted), no)
     return redirect(f"/visits/{visit.id}", 303)

@@ -12,6 +12,7 @@ import { net } from './offline/net.js';
 import * as opforms from './offline/opforms.js';
 import * as overlay from './offline/overlay.js';
 import { pageName, userId, who } from './offline/person.js';
+import * as readlog from './offline/readlog.js';
 import * as receipts from './offline/receipts.js';
 import * as signin from './offline/signin.js';
 import * as status from './offline/status.js';
@@ -82,6 +83,7 @@ async function dress() {
   ui.dress();
   signIn();
   status.paint();
+  readlog.see(pageName(), location.href).catch(() => {}); // no room for a line must not keep a page shut
   const load = SCRIPTS[pageName()];
   if (load) {
     try {

@@ -9,8 +9,11 @@ OPEN = {
     "accounts.sign_in_page",
     "auth.login",
     "auth.wiped",  # a revoked phone's session is refused everywhere; the view takes nothing else as proof
+    "operations.ready",
+    "operations.show_metrics",  # to this machine, or with a token
     "pwa.manifest",
     "pwa.offline",
+    "pwa.unlock",
     "pwa.precache",
     "pwa.unlock",  # the lock of the phone itself; names nobody
     "pwa.worker",

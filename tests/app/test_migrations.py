@@ -18,6 +18,7 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from app import create_app
+from app.accounts import audit_chain
 from app.backup import content, sqlite
 from app.config import ROOT
 from app.extensions import db
@@ -134,6 +135,28 @@ def _columns() -> dict[str, set[str]]:
     with db.engine.connect() as connection:
         tables = content.tables(connection)
     return {table.name: set(table.columns.keys()) for table in tables if table.name != content.VERSION_TABLE}
+
+
+def test_audit_lines_written_before_the_chain_become_part_of_it(empty: Flask) -> None:
+    upgrade(revision="0003")
+    insert = (
+        "INSERT INTO audit_lines (id, at, user_id, action, patient_id, result, request_id)"
+        " VALUES (:id, '2026-06-01 01:12:00.123456', 'u', 'patient.read', 'p', 'ok', 'r')"
+    )
+    with db.engine.begin() as connection:
+        connection.execute(text(insert), [{"id": number} for number in range(1, 1103)])
+    for _ in range(2):  # and once more after going back
+        upgrade()
+        assert audit_chain.verify() is None
+        db.session.rollback()
+        assert audit_chain.link()[0] == 1102
+        assert audit_chain.verify() is None
+        db.session.rollback()
+        db.session.remove()
+        downgrade(revision="0003")
+        rows = db.session.execute(text("SELECT count(*), max(result) FROM audit_lines")).one()
+        assert tuple(rows) == (1102, "ok")
+        db.session.rollback()
 
 
 def _shape() -> dict[str, object]:

@@ -7,6 +7,7 @@ import { sessionEnded } from './net.js';
 import * as outbox from './outbox.js';
 import * as pages from './pages.js';
 import { userId } from './person.js';
+import * as readlog from './readlog.js';
 import { sendNow } from './triggers.js';
 
 export function start() {
@@ -42,6 +43,7 @@ function ask(sheet, count) {
  */
 async function leave() {
   const user = userId();
+  await readlog.report(user, { timeout_ms: 3000 }).catch(() => {}); // it goes with the pages
   const out = await sessionEnded();
   try {
     await kept.signedOut(user);

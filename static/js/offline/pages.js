@@ -120,6 +120,13 @@ export async function getDraft(key) {
   return row && vault.decrypt(row.box, `draft|${key}`);
 }
 
+/** Every record whose key begins so. */
+export async function draftsFrom(prefix) {
+  const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+  const rows = await (await openStore()).getAll('drafts', range);
+  return Promise.all(rows.map(({ key, box }) => vault.decrypt(box, `draft|${key}`)));
+}
+
 /** @param {{key: string}} record anything JSON, found again by its key */
 export async function putDraft(record) {
   const row = { key: record.key, box: await vault.encrypt(record, `draft|${record.key}`) };

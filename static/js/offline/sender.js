@@ -9,6 +9,7 @@ import { alone } from './lock.js';
 import { ask, json, outcomeOf, report, retryAfter } from './net.js';
 import * as outbox from './outbox.js';
 import { asPlain, asSealed, push, size } from './push.js';
+import * as readlog from './readlog.js';
 import * as receipts from './receipts.js';
 
 const DEFAULT_LIMITS = { max_ops: 100, max_bytes: 1024 * 1024 };
@@ -73,6 +74,7 @@ async function drain(reason, fetch) {
   const well = result.outcome === 'idle' || result.outcome === 'sent';
   if (well && (await outbox.getMeta('failures'))) await note('failures', 0);
   if (well) await compareReceipts(state, result);
+  if (well) await readlog.report(me.user.id, { fetch }).catch(() => {});
   await outbox.dropOldReceipts(me.user.id);
   return { ...result, user_id: me.user.id };
 }
