@@ -15,7 +15,6 @@ OPEN = {
     "pwa.offline",
     "pwa.unlock",
     "pwa.precache",
-    "pwa.unlock",  # the lock of the phone itself; names nobody
     "pwa.worker",
     "sync.health",
     "sync.published_contract",
