@@ -23,6 +23,9 @@ WRONG = [
     ({"SECRET_KEY_FALLBACKS": f"{SECRET},short"}, "SECRET_KEY_FALLBACKS must be former"),
     ({"LOCK_MINUTES": "61"}, "LOCK_MINUTES must be a whole number from 1 to 60"),
     ({"FAMILY_LOCK_MINUTES": "0"}, "FAMILY_LOCK_MINUTES must be a whole number from 1 to 240"),
+    ({"AUDIT_KEEP_DAYS": "182"}, "AUDIT_KEEP_DAYS must be a whole number from 183"),
+    ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be one of json, plain"),
+    ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN is too short"),
     ({"OFFLINE_HOURS": "169"}, "OFFLINE_HOURS must be a whole number from 1 to 168"),
 ]
 
