@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import TextIO
 
@@ -13,7 +15,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from app.accounts import audit, audit_chain, audit_files
-from app.accounts.audit_chain import Fault
+from app.accounts.audit_chain import Fault, Link
 from app.extensions import db, writing
 from app.shared import clock
 
@@ -31,10 +33,8 @@ def verify(file: TextIO | None, expect: str | None) -> None:
         _stop_at(fault)
         click.echo(f"ok: {count} lines")
         return
-    writing.set(True)
     _stop_at(audit_chain.verify())
-    db.session.rollback()
-    linked, end = audit_chain.link()
+    linked, end = _link()
     if expect:
         _stop_at(audit_chain.differs(expect))
     click.echo(f"ok: {end.position - audit_chain.begin() + 1} lines, {linked} linked just now")
@@ -48,8 +48,7 @@ def verify(file: TextIO | None, expect: str | None) -> None:
 @click.option("--out", type=click.File("x", encoding="utf-8"), help="A new file; standard output otherwise.")
 def export(since: datetime, until: datetime, form: str, out: TextIO | None) -> None:
     """Write the lines of some days with their place in the chain. The SHA-256 goes to standard error."""
-    writing.set(True)
-    audit_chain.link()
+    _link()
     days = _begin(since.date()), _begin(until.date() + timedelta(days=1))
     found = audit_files.range_of(*days)
     first, last = found or (1, 0)
@@ -63,13 +62,12 @@ def export(since: datetime, until: datetime, form: str, out: TextIO | None) -> N
 @click.option("--before", type=DAY, help="Keep from this day on; at the latest AUDIT_KEEP_DAYS ago.")
 def prune(out: str, before: datetime | None) -> None:
     """Write lines older than AUDIT_KEEP_DAYS to a file, then delete them. The rest stays verifiable."""
-    writing.set(True)
     latest = clock.today() - timedelta(days=current_app.config["AUDIT_KEEP_DAYS"])
     day = before.date() if before else latest
     if day > latest:
         raise click.ClickException(f"lines since {latest} must be kept (AUDIT_KEEP_DAYS)")
     _stop_at(audit_chain.verify())
-    audit_chain.link()
+    _link()
     last = audit_chain.last_before(_begin(day))
     first = audit_chain.begin()
     if last < first:
@@ -79,10 +77,31 @@ def prune(out: str, before: datetime | None) -> None:
         count, digest = audit_files.write_new(out, first, last)
     except OSError as error:
         raise click.ClickException(f"{out}: {error.strerror}") from None
-    gone = audit_files.prune(last)
+    with _to_write():
+        gone = audit_files.prune(last)
     _note("audit.prune", gone)
     click.echo(f"{count} lines, sha256 {digest}")
     click.echo(f"{gone} lines deleted, the chain begins at {last + 1}")
+
+
+@contextmanager
+def _to_write() -> Iterator[None]:
+    """Only around what writes: on SQLite nobody else can meanwhile, and reading it all takes its time."""
+    db.session.rollback()
+    token = writing.set(True)
+    try:
+        yield
+    finally:
+        db.session.rollback()
+        writing.reset(token)
+
+
+def _link() -> tuple[int, Link]:
+    with _to_write():
+        try:
+            return audit_chain.link()
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
 
 
 def _begin(day: date) -> datetime:
@@ -94,8 +113,9 @@ def _note(action: str, count: int) -> None:
         operator = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         operator = str(os.getuid())
-    audit.note(action, result=f"ok:{count}", device_id=f"cli:{operator}"[:64])
-    db.session.commit()
+    with _to_write():
+        audit.note(action, result=f"ok:{count}", device_id=f"cli:{operator}"[:64])
+        db.session.commit()
 
 
 def _stop_at(fault: Fault | None) -> None:

@@ -35,7 +35,7 @@ def an_environment(database: Path, **more: str) -> dict[str, str]:
 
 def test_every_command_of_the_house_is_listed(tool):
     said = tool.invoke(args=["--help"]).output
-    for command in ("serve", "jobs", "demo", "patients", "users", "grade", "backup", "db"):
+    for command in ("serve", "jobs", "demo", "patients", "users", "audit", "grade", "backup", "db"):
         assert f"  {command} " in said
 
 
@@ -146,6 +146,34 @@ def test_the_server_answers_and_stops_when_told(sqlite_template, tmp_path):
         _, said = server.communicate(timeout=30)
     assert server.returncode == 0, said
     assert "gthread" in said
+
+
+def test_workers_count_together_and_speak_json(sqlite_template, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [*FLASK, "serve", "--port", str(port), "--workers", "2"],
+        env=an_environment(sqlite_template, TMPDIR=str(tmp_path)),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        tries = 0
+        while _answer(port, server) == 200 and tries < 30:
+            tries += 1
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            figures = answer.read().decode()
+        assert [folder.name[:16] for folder in tmp_path.iterdir() if folder.is_dir()] == ["nuanxun-metrics-"]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        _, said = server.communicate(timeout=30)
+    asked = 'nuanxun_requests_total{endpoint="accounts.sign_in_page",method="GET",status="200"} 31.0'
+    assert asked in figures, said
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "nuanxun.request"}
+    assert not [folder for folder in tmp_path.iterdir() if folder.is_dir()]  # gone with the server
 
 
 def _answer(port: int, server: subprocess.Popen[str]) -> int:

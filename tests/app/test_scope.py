@@ -51,6 +51,7 @@ GET: dict[str, tuple[set[str], dict[str, set[str]]]] = {
     "/visits/{v}": (EVERYBODY, VISITS),
     "/visits/{v}/correct": (EVERYBODY, VISITS),
     "/visits/new/adl?patient={p}": (CLINICIANS, READ),
+    "/family/{p}/readers": ({"family"}, READ),
     "/orders/{o}": (EVERYBODY, ORDERS),
     "/orders/new?patient={p}": (ASKERS, ORDERS),
 }
