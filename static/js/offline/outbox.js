@@ -217,6 +217,12 @@ export async function counts(author_id) {
   return { waiting: saved + sending, sending, needs: conflict + rejected };
 }
 
+/** How many of this author's go up without anybody unlocking the phone: not what was refused already. */
+export async function goesLocked(author_id) {
+  const found = await inState(author_id, 'saved', 'sending');
+  return found.filter((row) => row.sealed && !row.refused).length;
+}
+
 /** Records not confirmed, of everybody on this phone but `but`: a number only. */
 export async function unsentOnPhone(but) {
   const found = await (await openStore()).getAll('ops');

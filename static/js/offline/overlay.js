@@ -40,7 +40,7 @@ function shown(id) {
 export async function run() {
   const list = painters.get(pageName());
   if (!list) return;
-  const ops = await unseen();
+  const ops = await unseen().catch(() => []); // a browser without storage: nothing is only here
   for (const paint of list) {
     try {
       paint(ops, document);

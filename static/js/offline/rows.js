@@ -49,14 +49,14 @@ export async function opened(row) {
   const plain = { ...row };
   for (const name of ['body', 'sealed', 'answer']) delete plain[name];
   const { body, answer } = row;
-  if (!body) return plain.payload ? plain : { ...plain, unreadable: true, label: '' };
+  const receipt = plain.receipt ? { result: plain.receipt } : {};
+  if (!body) return plain.payload ? plain : { ...plain, ...receipt, unreadable: true, label: '' };
   try {
     const content = await vault.decrypt(body, `op|${row.op_id}`);
     const said = answer ? await vault.decrypt(answer, `answer|${row.op_id}`) : {};
-    const result = said.result || plain.receipt;
-    return { ...plain, ...content, ...said, ...(result ? { result } : {}) };
+    return { ...plain, ...receipt, ...content, ...said };
   } catch {
-    return { ...plain, unreadable: true, label: '' };
+    return { ...plain, ...receipt, unreadable: true, label: '' };
   }
 }
 

@@ -78,7 +78,7 @@ async function facts() {
 async function behindTheLock() {
   const waiting = await outbox.unsentOnPhone();
   const current = await vault.current().catch(() => undefined);
-  return { waiting, uploads: current ? (await outbox.counts(current)).waiting : 0 };
+  return { waiting, uploads: current ? await outbox.goesLocked(current) : 0 };
 }
 
 /**
