@@ -73,8 +73,8 @@ JOBS = (
         limit=timedelta(minutes=30), rest=timedelta(hours=12),
     ),
     Job(
-        "send-sms", "every 20 s: text messages that wait", send_sms,
-        IntervalTrigger(seconds=20), limit=timedelta(minutes=5), rest=timedelta(seconds=15),
+        "send-sms", "every 5 s: text messages that wait", send_sms,  # somebody waits for a code to sign in
+        IntervalTrigger(seconds=5), limit=timedelta(minutes=5), rest=timedelta(seconds=4),
     ),
     Job(
         "confirm-orders", "hourly: orders done 72 hours ago and not confirmed", confirm_orders,
