@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.shared.roles import STAFF
+
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE_SCHEMES = ("sqlite:///", "postgresql+psycopg://", "postgresql://", "postgres://")
 SECRET_FILE = ROOT / "instance" / "secret_key"
@@ -44,6 +46,15 @@ class Settings:
     audit_keep_days: int
     log_format: str
     metrics_token: str
+    session_idle_minutes: int
+    field_idle_hours: int
+    password_max_age_days: int
+    totp_roles: tuple[str, ...]
+    sign_in_tries: int
+    sign_in_account_tries: int
+    sign_in_address_tries: int
+    sign_in_all_tries: int
+    sms_codes_a_day: int
     demo: bool
 
 
@@ -79,6 +90,15 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         audit_keep_days=_number(env, "AUDIT_KEEP_DAYS", 1095, low=183, high=36500),
         log_format=_choice(env, "LOG_FORMAT", LOG_FORMATS, "json"),
         metrics_token=_token(env, "METRICS_TOKEN"),
+        session_idle_minutes=_number(env, "SESSION_IDLE_MINUTES", 30, low=5, high=720),
+        field_idle_hours=_number(env, "FIELD_IDLE_HOURS", 12, low=1, high=168),
+        password_max_age_days=_number(env, "PASSWORD_MAX_AGE_DAYS", 0, low=0, high=3650),
+        totp_roles=_roles(env, "TOTP_ROLES"),
+        sign_in_tries=_number(env, "SIGN_IN_TRIES", 5, low=3, high=10),
+        sign_in_account_tries=_number(env, "SIGN_IN_ACCOUNT_TRIES", 10, low=5, high=100),
+        sign_in_address_tries=_number(env, "SIGN_IN_ADDRESS_TRIES", 300, low=20, high=100_000),
+        sign_in_all_tries=_number(env, "SIGN_IN_ALL_TRIES", 1000, low=100, high=1_000_000),
+        sms_codes_a_day=_number(env, "SMS_CODES_A_DAY", 500, low=0, high=100_000),
         demo=_flag(env, "DEMO", False),
     )
 
@@ -146,6 +166,16 @@ def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default
     if value not in allowed:
         raise SettingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
     return value
+
+
+def _roles(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Roles of staff, separated by commas; `staff` for all of them."""
+    found = tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())
+    if found == ("staff",):
+        return STAFF
+    if unknown := [role for role in found if role not in STAFF]:
+        raise SettingError(f"{name} must be staff, or some of {', '.join(STAFF)}; not {unknown[0]!r}")
+    return found
 
 
 def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:

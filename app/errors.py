@@ -45,7 +45,12 @@ TITLES = {
     500: "系统出错了",
     503: "服务器正忙",
 }
-TITLES_OF_CODES = {"device_revoked": "这台手机已被停用"}
+TITLES_OF_CODES = {
+    "device_revoked": "这台手机已被停用",
+    "otp_required": "请输入验证码",
+    "password_change_required": "请先换密码",
+    "second_factor_required": "请先设置两步验证",
+}
 CODES = {
     400: "bad_request",
     401: "session_expired",

@@ -14,7 +14,7 @@ const RACE_MS = 2500; // then the phone's page, or one that says so and waits fo
 const LATE_MS = 60000; // how long a page that came after that is held for the one that waits for it
 const SIGNING_MS = 30000;
 const HOMES = ['/today', '/family', '/orders', '/desk', '/outbox'];
-const DOORS = new Set(['/sign-in', '/offline']); // name nobody, so they are not behind the lock
+const DOORS = /^\/(?:offline|sign-in(?:\/.*)?)$/; // name nobody, so they are not behind the lock
 
 // Somebody is signing in or out: until the network has said who reads now, nothing stored is shown first.
 // The redirects after the form's POST come through here, and the pages may be another person's.
@@ -30,7 +30,7 @@ export function answer(event) {
   const url = new URL(request.url);
   if (url.origin !== self.location.origin) return undefined;
   if (request.method !== 'GET') {
-    if (url.pathname === '/sign-in' || url.pathname === '/sign-out') {
+    if (/^\/sign-(?:in|out)(?:\/|$)/.test(url.pathname)) {
       signingUntil = Date.now() + SIGNING_MS;
       late.clear();
     }
@@ -54,7 +54,7 @@ async function shellFirst(request, url) {
 async function page(event, url) {
   if (url.pathname === '/unlock') return pageResponse(await shellPage('/unlock'));
   if (Date.now() < signingUntil) return networkOnly(event, url);
-  if (DOORS.has(url.pathname)) return networkFirst(event, url, {});
+  if (DOORS.test(url.pathname)) return networkFirst(event, url, {});
   const held = await open();
   if (!held && (await shut())) return unlockPage(event, url);
   const { meta, local } = await read(url);

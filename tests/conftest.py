@@ -85,6 +85,8 @@ def app(database_url: str) -> Iterator[Flask]:
     app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": database_url})
     app.config["TESTING"] = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    # Tests move the clock by days under one sign-in; lying idle has tests of its own.
+    app.config |= {"SESSION_IDLE_MINUTES": 10_000_000, "FIELD_IDLE_HOURS": 100_000}
     yield app
     with app.app_context():
         db.session.remove()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, exists, or_
 
-from app.accounts.models import Device, LoginSession, Throttle
+from app.accounts.models import Device, LoginSession, SignInStep, Throttle
 from app.accounts.sessions import COOKIE_KEPT
 from app.extensions import db
 from app.shared import clock
@@ -16,7 +16,7 @@ THROTTLES_KEPT = timedelta(days=1)  # longer than any window
 
 
 def forget_expired() -> int:
-    """Delete sessions that ended long ago and attempt counters of past windows. Does not commit.
+    """Delete sessions that ended long ago, attempt counters of past windows, sign-ins given up. No commit.
 
     A session that merely ran out stays as long as its cookie may be on the phone: it may be reported lost
     months later. The session of a revoked phone stays until the phone has emptied itself: by it we know the
@@ -33,4 +33,5 @@ def forget_expired() -> int:
     old = or_(LoginSession.created_at < now - COOKIE_KEPT, ended)
     gone = db.session.execute(delete(LoginSession).where(old, ~to_be_told))
     counted = db.session.execute(delete(Throttle).where(Throttle.window_started_at < now - THROTTLES_KEPT))
-    return int(gone.rowcount) + int(counted.rowcount)  # type: ignore[attr-defined]
+    left = db.session.execute(delete(SignInStep).where(SignInStep.expires_at < now))
+    return sum(int(done.rowcount) for done in (gone, counted, left))  # type: ignore[attr-defined, misc]

@@ -6,9 +6,11 @@ import sys
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import select
 
-from app.accounts import audit, service
+from app.accounts import attempts, audit, credentials, passwords, second_factor, service
 from app.accounts.models import ROLES, User
+from app.accounts.rules import LONGEST, SHORTEST
 from app.errors import DomainError
 from app.extensions import db, writing
 from app.orgs import service as orgs
@@ -16,7 +18,12 @@ from app.shared.ids import is_id
 
 commands = AppGroup("users", help="Accounts.")
 
-SHORTEST_PASSWORD = 8
+NO_GOOD = {
+    "short": f"the password needs at least {SHORTEST} characters",
+    "long": f"the password may have at most {LONGEST} characters",
+    "common": "this password is one of the most used: choose another",
+    "personal": "the password contains the username, the phone or the name: choose another",
+}
 # role -> the level its place must have; the team roles need a team as well
 PLACE_LEVEL = {
     "village": "village",
@@ -61,8 +68,6 @@ def create(
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    if len(password) < SHORTEST_PASSWORD:
-        raise click.ClickException(f"the password needs at least {SHORTEST_PASSWORD} characters")
     try:
         user = service.create_user(
             username=username,
@@ -78,9 +83,68 @@ def create(
         db.session.flush()
     except DomainError as error:
         raise click.ClickException(error.detail) from None
+    _check_password(password, user)
     audit.note("user.create", object_id=user.id)
     db.session.commit()
     click.echo(f"{user.username} {user.role} {user.id}")
+
+
+@commands.command("password")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="Read a lasting password from standard input.")
+def password(username: str, password_stdin: bool) -> None:
+    """Give USERNAME a password for one sign-in within 72 hours, and print it. Ends all their sessions."""
+    writing.set(True)
+    user = _named(username)
+    if not password_stdin:
+        click.echo(credentials.give_password(user, by=None))
+        return
+    chosen = sys.stdin.readline().rstrip("\r\n")
+    _check_password(chosen, user)
+    credentials.set_password(user, passwords.hash_password(chosen), once=False)
+    credentials.end_sessions(user)
+    attempts.forget(user)
+    audit.note("password.reset", object_id=user.id)
+    db.session.commit()
+
+
+@commands.command("disable")
+@click.argument("username")
+def disable(username: str) -> None:
+    """Shut the account of USERNAME: all sessions end at once."""
+    writing.set(True)
+    credentials.set_active(_named(username), False, by=None)
+
+
+@commands.command("enable")
+@click.argument("username")
+def enable(username: str) -> None:
+    """Open the account of USERNAME again."""
+    writing.set(True)
+    credentials.set_active(_named(username), True, by=None)
+
+
+@commands.command("second-factor-off")
+@click.argument("username")
+def second_factor_off(username: str) -> None:
+    """USERNAME has lost the authenticator and the recovery codes: sign in with the password alone again."""
+    writing.set(True)
+    user = _named(username)
+    second_factor.remove(user, by=None)
+    credentials.end_sessions(user)
+    db.session.commit()
+
+
+def _named(username: str) -> User:
+    user = db.session.scalar(select(User).where(User.username == username))
+    if user is None:
+        raise click.ClickException(f"{username}: no such user")
+    return user
+
+
+def _check_password(password: str, user: User) -> None:
+    if why := passwords.fault(password, user):
+        raise click.ClickException(NO_GOOD[why])
 
 
 def _check_scope(role: str, place_code: str | None, team_id: str | None, institution_id: str | None) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, exists, false, func, select, true
 
 from app.accounts import audit
+from app.accounts.codes import digest
 from app.accounts.models import Device, LoginSession, User
-from app.accounts.service import digest
 from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.orgs import service as orgs

@@ -39,6 +39,8 @@ class User(UserMixin, db.Model):
     active: Mapped[bool] = mapped_column(default=True)
     care_mode: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    password_changed_at: Mapped[datetime | None]  # None: never, since created_at
+    once_until: Mapped[datetime | None]  # the password is for one sign-in before this moment
 
     @property
     def is_active(self) -> bool:  # Flask-Login asks
@@ -80,6 +82,55 @@ class LoginSession(db.Model):
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    means: Mapped[str] = mapped_column(String(10), default="password", server_default="password")  # or sms
+
+
+class SecondFactor(db.Model):
+    """What somebody's authenticator app knows (RFC 6238). Counts from `confirmed_at` on.
+
+    `last_step` is the 30 seconds whose code was used last: that one and older ones are refused.
+    """
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    secret_sealed: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(default=0)
+
+
+class RecoveryCode(db.Model):
+    """Opens once, when the authenticator is lost. `hint`, its first group, says which hash to try."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (UniqueConstraint("user_id", "hint"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    hint: Mapped[str] = mapped_column(String(4))
+    code_hash: Mapped[str] = mapped_column(String(200))
+    used_at: Mapped[datetime | None]
+
+
+class SignInStep(db.Model):
+    """A sign-in that waits for its code, in one browser: only the SHA-256 of that browser's token is kept.
+
+    `kind` is `totp` (the password was right) or `sms`; there `user_id` is None for a number nobody has.
+    """
+
+    __tablename__ = "sign_in_steps"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(4))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    name_key: Mapped[str] = mapped_column(String(32))
+    code_hash: Mapped[str | None] = mapped_column(String(64))
+    device_id: Mapped[str] = mapped_column(String(64))
+    device_name: Mapped[str] = mapped_column(String(100))
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Throttle(db.Model):

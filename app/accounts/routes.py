@@ -1,18 +1,16 @@
-"""Sign-in, sign-out, 我 and the phones of those one answers for."""
+"""Home, sign-out, 我 and the phones of those one answers for. The pages beside it share its blueprint."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request
+from flask import Blueprint, Response, g, make_response, redirect, request
 from flask_login import current_user
 
 from app.accounts import devices, service, sessions
-from app.errors import DomainError
-from app.guard import public, roles
+from app.guard import roles
 from app.orgs import service as orgs
-from app.shared.ids import new_id
 from app.shared.page import page
 
 bp = Blueprint("accounts", __name__)
@@ -29,35 +27,6 @@ HOMES = {
 @bp.get("/")
 def home() -> Response:
     return redirect(HOMES.get(current_user.role, "/today"))  # type: ignore[return-value]
-
-
-@bp.get("/sign-in")
-@public
-def sign_in_page() -> Response:
-    """A phone that was reported lost hears of it here too: its cookie says which one it is."""
-    refusal = None if current_user.is_authenticated else g.get("session_refusal")
-    return _refused(refusal, 200) if refusal else _sign_in_form()
-
-
-@bp.post("/sign-in")
-@public
-def sign_in() -> Response:
-    form = request.form
-    device_id = form.get("device_id", "").strip()[:64] or new_id()
-    try:
-        _, token = service.sign_in(
-            form.get("username", "")[:50],
-            form.get("password", ""),
-            device_id=device_id,
-            device_name=device_name(),
-            address=request.remote_addr or "",
-            instead_of=request.cookies.get(sessions.cookie_name(), ""),
-        )
-    except DomainError as no:
-        return _refused(no, no.status)
-    response = make_response(redirect(_safe_next(form.get("next", "")), 303))
-    sessions.give_cookie(response, token)
-    return response
 
 
 @bp.post("/sign-out")
@@ -105,7 +74,7 @@ def device_list() -> Response:
 @bp.post("/devices/<device_id>/revoke")
 def revoke_device(device_id: str) -> Response:
     devices.revoke(current_user, device_id)
-    return redirect(_safe_next(request.form.get("next", "/me")), 303)  # type: ignore[return-value]
+    return redirect(safe_next(request.form.get("next", "/me")), 303)  # type: ignore[return-value]
 
 
 def this_device() -> str:
@@ -119,25 +88,7 @@ def device_name() -> str:
     return next((name for mark, name in kinds if mark in agent), "电脑")
 
 
-def _refused(no: DomainError, status: int) -> Response:
-    response = _sign_in_form([no.detail], status, revoked=no.code == "device_revoked")
-    response.headers.extend(no.headers)
-    return response
-
-
-def _sign_in_form(errors: list[str] | None = None, status: int = 200, revoked: bool = False) -> Response:
-    html = render_template(
-        "accounts/sign_in.html",
-        errors=errors or [],
-        revoked=revoked,
-        next=_safe_next(request.values.get("next", "")),
-        username=request.form.get("username", ""),
-        tab=None,
-    )
-    return make_response(html, status)
-
-
-def _safe_next(target: str) -> str:
+def safe_next(target: str) -> str:
     """Only a path of our own: `next` travels in a link that anybody can write."""
     ours = target.startswith("/") and not target.startswith("//")
     return target if ours and "\\" not in target and target.isprintable() else "/"

@@ -29,7 +29,7 @@ class LoginSchema(Schema):
     device_name = fields.String(
         load_default="", validate=validate.Length(max=100, error="设备名称过长"), error_messages=WORDS
     )
-    otp = fields.String(validate=validate.Length(max=10, error="验证码过长"), error_messages=WORDS)
+    otp = fields.String(validate=validate.Length(max=20, error="验证码过长"), error_messages=WORDS)
 
     @validates_schema
     def _text(self, data: dict[str, str], **_: object) -> None:

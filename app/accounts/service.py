@@ -2,66 +2,140 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app
 from sqlalchemy import or_, select, update
 
-from app.accounts import audit, passwords, throttle
+from app.accounts import attempts, audit, passwords, second_factor, steps
+from app.accounts.codes import digest
 from app.accounts.models import Device, LoginSession, User
 from app.errors import DomainError
 from app.extensions import db
 from app.shared import clock
 from app.shared.ids import new_id
+from app.shared.roles import WORKS_ON
 
-ATTEMPTS, ATTEMPT_WINDOW_S = 5, 300
-ADDRESS_ATTEMPTS = 300  # a whole township may sit behind one address
 SEEN_EVERY = timedelta(minutes=1)
+WRONG = "账号或密码不对。"
+WRONG_CODE = "验证码不对。"
 
 
-def sign_in(
-    name: str, password: str, *, device_id: str, device_name: str, address: str, instead_of: str = ""
-) -> tuple[User, str]:
-    """The user and a fresh session token; the session whose token is `instead_of` ends. Commits.
+@dataclass(frozen=True)
+class Where:
+    """The browser somebody signs in on. `instead_of` is the session token it already holds."""
 
-    Raises DomainError 401 `bad_credentials` (the same whether the name or the password is wrong) and 429
-    after 5 wrong tries of one name in 5 minutes, right password included.
+    device_id: str
+    device_name: str
+    address: str
+    instead_of: str = ""
+
+
+def sign_in(name: str, password: str, where: Where, otp: str | None = None) -> tuple[User, str]:
+    """The user and a fresh session token; the session whose token is `where.instead_of` ends. Commits.
+
+    Raises DomainError 401 `bad_credentials` (the same whether name, password or code is wrong), 401
+    `otp_required` when the password is right and a code is wanted, 429 after too many wrong tries (right
+    ones included; see attempts.py).
     """
+    user, attempt = _prove_password(name, password, where)
+    if second_factor.is_on(user):
+        if not otp:
+            raise DomainError("请输入验证器上的 6 位验证码。", code="otp_required", status=401)
+        if not second_factor.uses(user, otp):
+            raise refuse(attempt, user, WRONG)
+    return user, enter(user, attempt, where, means="password")
+
+
+def begin_sign_in(name: str, password: str, where: Where, former_step: str = "") -> tuple[str, str]:
+    """As `sign_in`, for pages: ("session", token), or ("step", token) when a code is to follow. Commits."""
+    user, attempt = _prove_password(name, password, where)
+    if not second_factor.is_on(user):
+        return "session", enter(user, attempt, where, means="password")
+    token = steps.begin(
+        "totp",
+        user,
+        name_key=attempt.name_key,
+        device_id=where.device_id,
+        device_name=where.device_name,
+        instead_of=former_step,
+    )
+    db.session.commit()
+    return "step", token
+
+
+def finish_sign_in(token: str, code: str, *, address: str, instead_of: str) -> str:
+    """The code that follows a right password; returns the session token. Commits.
+
+    Raises DomainError 401 `step_expired` when the password has to be given again, else as `sign_in`.
+    """
+    step = steps.waiting("totp", token)
+    user = get(step.user_id) if step else None
+    if step is None or user is None:
+        raise expired()
+    where = Where(step.device_id, step.device_name, address, instead_of)
+    attempt = attempts.at(step.name_key, user, address=address, device_id=step.device_id)
+    attempts.check(attempt)
+    if not steps.take_a_try(step):
+        raise expired()
+    db.session.commit()  # the try is gone, whatever happens to this request
+    if not user.active or not second_factor.uses(user, code):
+        raise refuse(attempt, user, WRONG_CODE)
+    steps.end(token)
+    return enter(user, attempt, where, means="password")
+
+
+def enter(user: User, attempt: attempts.Attempt, where: Where, *, means: str) -> str:
+    """Everything asked for was right: open the session. Commits. Raises DomainError for a revoked phone."""
+    device = _device(user, where.device_id, where.device_name)
+    if device.revoked_at is not None:
+        audit.note("session.begin", object_id=where.device_id, result="device_revoked", user=user)
+        db.session.commit()
+        raise revoked()
+    attempts.succeeded(attempt)
+    former = db.session.get(LoginSession, digest(where.instead_of))
+    if former is not None and former.ended_at is None:
+        former.ended_at = clock.now()
+    token = _open_session(user, where.device_id, means)
+    audit.note("session.begin", object_id=where.device_id, user=user, device_id=where.device_id)
+    db.session.commit()
+    return token
+
+
+def refuse(attempt: attempts.Attempt, user: User | None, words: str) -> DomainError:
+    """Count a wrong try and say what to raise. Commits."""
+    late = attempts.failed(attempt)
+    audit.note("session.begin", result="bad_credentials", user=user)
+    db.session.commit()
+    return late or DomainError(words, code="bad_credentials", status=401)
+
+
+def expired() -> DomainError:
+    return DomainError("等得太久，或试的次数太多，请从头再来。", code="step_expired", status=401)
+
+
+def _prove_password(name: str, password: str, where: Where) -> tuple[User, attempts.Attempt]:
+    """Who has this name and password. Nothing is committed when it is right."""
     name = name.strip()
-    keys = ((f"sign-in:{digest(name.lower())[:32]}", ATTEMPTS), (f"address:{address}", ADDRESS_ATTEMPTS))
-    for key, limit in keys:
-        throttle.check(key, limit, window_s=ATTEMPT_WINDOW_S)
     named = select(User).where(or_(User.username == name, User.phone == name))
     user = db.session.scalar(named)
+    attempt = attempts.at(attempts.key_of(name), user, address=where.address, device_id=where.device_id)
+    attempts.check(attempt)
     stored = user.password_hash if user else None
     db.session.rollback()  # argon2 takes its time: nobody should wait for the write lock meanwhile
     right = passwords.matches(password, stored)
     user = db.session.scalar(named)
-    if user is None or not right or not user.active:
-        for key, _ in keys:
-            throttle.count(key, window_s=ATTEMPT_WINDOW_S)
-        audit.note("session.begin", result="bad_credentials", user=user)
-        db.session.commit()
-        raise DomainError("账号或密码不对。", code="bad_credentials", status=401)
-    device = _device(user, device_id, device_name)
-    if device.revoked_at is not None:
-        audit.note("session.begin", object_id=device_id, result="device_revoked", user=user)
-        db.session.commit()
-        raise revoked()
-    throttle.forget(keys[0][0])
-    former = db.session.get(LoginSession, digest(instead_of))
-    if former is not None and former.ended_at is None:
-        former.ended_at = clock.now()
-    token = _open_session(user, device_id)
-    audit.note("session.begin", object_id=device_id, user=user, device_id=device_id)
-    db.session.commit()
-    return user, token
+    lapsed = user is not None and user.once_until is not None and user.once_until <= clock.now()
+    if user is None or not right or not user.active or lapsed or user.password_hash != stored:
+        raise refuse(attempt, user, WRONG)
+    attempts.check(attempt)  # others may have guessed meanwhile; of many sent at once, few are told
+    return user, attempt
 
 
 def resolve(token: str) -> tuple[User, LoginSession] | None:
-    """Who holds this session token. None when it is unknown, ended or expired, or the user disabled.
+    """Who holds this session token. None when it is unknown, over, or long idle, or the user disabled.
 
     Raises DomainError 401 `device_revoked` for the phone that was reported lost.
     """
@@ -74,7 +148,10 @@ def resolve(token: str) -> tuple[User, LoginSession] | None:
     if device is not None and device.revoked_at is not None:
         raise revoked()
     user = db.session.get(User, session.user_id)
-    if session.ended_at is not None or session.expires_at <= clock.now() or user is None or not user.active:
+    now = clock.now()
+    if session.ended_at is not None or session.expires_at <= now or user is None or not user.active:
+        return None
+    if session.last_seen_at + idle_limit(user.role) <= now:
         return None
     return user, session
 
@@ -83,6 +160,14 @@ def holder(token: str) -> User | None:
     """Whose session this is or was."""
     session = db.session.get(LoginSession, digest(token))
     return None if session is None else db.session.get(User, session.user_id)
+
+
+def idle_limit(role: str) -> timedelta:
+    """How long a session of this role may lie unused; any request is a use, a phone's own included."""
+    config = current_app.config
+    if WORKS_ON[role] == "web":
+        return timedelta(minutes=config["SESSION_IDLE_MINUTES"])
+    return timedelta(hours=config["FIELD_IDLE_HOURS"])
 
 
 def seen(session: LoginSession) -> None:
@@ -177,11 +262,6 @@ def revoked() -> DomainError:
     )
 
 
-def digest(text: str) -> str:
-    """What is kept instead of a session's token."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
 def _device(user: User, device_id: str, device_name: str) -> Device:
     known = db.session.scalar(select(Device).where(Device.device_id == device_id, Device.user_id == user.id))
     now = clock.now()
@@ -199,7 +279,7 @@ def _device(user: User, device_id: str, device_name: str) -> Device:
     return known
 
 
-def _open_session(user: User, device_id: str) -> str:
+def _open_session(user: User, device_id: str, means: str) -> str:
     token = secrets.token_urlsafe(32)
     now = clock.now()
     db.session.add(
@@ -210,6 +290,7 @@ def _open_session(user: User, device_id: str) -> str:
             created_at=now,
             last_seen_at=now,
             expires_at=now + timedelta(hours=current_app.config["SESSION_HOURS"]),
+            means=means,
         )
     )
     return token

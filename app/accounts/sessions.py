@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import Flask, Request, Response, current_app, g, request
 from sqlalchemy.exc import OperationalError
 
-from app.accounts import audit, service
+from app.accounts import audit, duties, service
 from app.accounts.models import LoginSession, User
 from app.errors import DomainError
 from app.extensions import db, login_manager, writing
@@ -25,6 +25,7 @@ def init_app(app: Flask) -> None:
     login_manager.init_app(app)
     login_manager.session_protection = None  # we keep no Flask session to protect
     login_manager.request_loader(_load)
+    app.before_request(duties.first)
     app.before_request(_note_contact)
     app.after_request(audit.write_reads)
     app.after_request(audit.write_denial)
@@ -71,6 +72,24 @@ def _note_contact() -> None:
             log.warning("contact not noted: %s", type(error.orig).__name__)
         finally:
             writing.reset(token)
+
+
+def step_cookie_name() -> str:
+    """Binds a sign-in that waits for its code to this browser."""
+    return "__Host-step" if current_app.config["TLS"] else "step"
+
+
+def give_step_cookie(response: Response, token: str) -> None:
+    response.set_cookie(
+        step_cookie_name(), token, max_age=600, secure=current_app.config["TLS"], httponly=True,
+        samesite="Lax", path="/",
+    )  # fmt: skip
+
+
+def take_step_cookie(response: Response) -> None:
+    response.delete_cookie(
+        step_cookie_name(), path="/", secure=current_app.config["TLS"], httponly=True, samesite="Lax"
+    )
 
 
 def give_cookie(response: Response, token: str) -> None:

@@ -9,6 +9,7 @@ from flask import g
 from sqlalchemy import Table, case, delete, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.accounts import rules
 from app.accounts.models import Throttle
 from app.errors import DomainError
 from app.extensions import db
@@ -16,6 +17,7 @@ from app.shared import clock
 from app.shared.columns import UtcDateTime
 
 TABLE = cast(Table, Throttle.__table__)
+SLOW_WINDOW_S = 3600
 
 
 def hit(key: str, limit: int, *, window_s: int) -> None:
@@ -34,8 +36,8 @@ def check(key: str, limit: int, *, window_s: int) -> None:
         raise _too_many(found[0], window_s)
 
 
-def count(key: str, *, window_s: int) -> tuple[datetime, int]:
-    """Count one use; returns when the window began, and the uses in it.
+def count(key: str, *, window_s: int, sliding: bool = False) -> tuple[datetime, int]:
+    """Count one use; returns when the window began, and the uses in it. `sliding`: each use begins it anew.
 
     One statement, so that two requests of one moment neither collide nor count as one.
     """
@@ -49,9 +51,9 @@ def count(key: str, *, window_s: int) -> tuple[datetime, int]:
             index_elements=["key"],
             set_={
                 "count": case((over, 1), else_=Throttle.count + 1),
-                "window_started_at": case(
-                    (over, literal(now, UtcDateTime())), else_=Throttle.window_started_at
-                ),
+                "window_started_at": literal(now, UtcDateTime())
+                if sliding
+                else case((over, literal(now, UtcDateTime())), else_=Throttle.window_started_at),
             },
         )
         .returning(TABLE.c.window_started_at, TABLE.c.count)
@@ -60,8 +62,33 @@ def count(key: str, *, window_s: int) -> tuple[datetime, int]:
     return started_at, used
 
 
+def check_slow(key: str, free: int) -> None:
+    """Raises DomainError 429 while `key` waits after its wrong tries, of which `free` - 1 cost nothing."""
+    found = db.session.execute(
+        select(Throttle.window_started_at, Throttle.count).where(Throttle.key == key)
+    ).first()
+    if found is None:
+        return
+    wait = rules.wait_s(found[1], free)
+    if found[0] + timedelta(seconds=wait) > clock.now():
+        raise _too_many(found[0], wait)
+
+
+def count_slow(key: str) -> int:
+    """Count one wrong try; an hour without any begins anew. Returns the wrong tries so far.
+
+    The window starts at each try, so the row says when the last one was: the wait counts from there.
+    """
+    _, used = count(key, window_s=SLOW_WINDOW_S, sliding=True)
+    return used
+
+
 def forget(key: str) -> None:
     db.session.execute(delete(TABLE).where(TABLE.c.key == key))
+
+
+def forget_all(beginning: str) -> None:
+    db.session.execute(delete(TABLE).where(TABLE.c.key.startswith(beginning, autoescape=True)))
 
 
 def session_key() -> str:

@@ -65,7 +65,7 @@ def _leased(job: Job, by: str | None) -> str:
 
 
 def _finish(job: Job, started_at: datetime, ok: bool, result: str, by: str | None) -> None:
-    if ok and not result:  # every 20 seconds nothing is no history
+    if ok and not result:  # every few seconds nothing is no history
         db.session.execute(
             delete(JobRun).where(JobRun.name == job.name, JobRun.ok.is_(True), JobRun.result == "")
         )

@@ -4,6 +4,8 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    from app.notices import routes
+    from app.accounts import hooks
+    from app.notices import routes, service
 
     app.register_blueprint(routes.bp)
+    app.extensions[hooks.NAME] = hooks.Hooks(send_code=service.send_code, tell=service.tell_of_account)

@@ -28,6 +28,8 @@ class Notice(db.Model):
 class SmsMessage(db.Model):
     """A short message on its way. The text names no illness, no service, nobody's name.
 
+    One with `good_until` says a secret: its text is sealed, is not sent later, and goes when it is done with.
+
     `state`: queued, sending (claimed until `lease_until`), sent, failed (given up), unknown (the provider may
     have it: a person looks, nothing is sent again by itself).
     """
@@ -48,3 +50,4 @@ class SmsMessage(db.Model):
     last_error: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    good_until: Mapped[datetime | None]

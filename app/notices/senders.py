@@ -32,17 +32,20 @@ class Sender(Protocol):
 
 
 class Console:
-    """Writes that a message would have gone, without its text."""
+    """Writes that a message would have gone; its text only in a demo, where no code would reach anybody."""
+
+    def __init__(self, demo: bool = False) -> None:
+        self.demo = demo
 
     def send(self, phone: str, text: str) -> str:
-        log.info("sms to %s (%d characters)", masked(phone), len(text))
+        log.info("sms to %s (%d characters)%s", masked(phone), len(text), f": {text}" if self.demo else "")
         return f"console-{new_id()}"
 
 
 def from_settings(settings: Settings) -> Sender:
     """The sender named by SMS_SENDER (docs/operations.md); `console` unless set."""
     if settings.sms_sender != "twilio":
-        return Console()
+        return Console(settings.demo)
     from app.notices.twilio_sender import Twilio  # a large library, loaded where it is used
 
     return Twilio(

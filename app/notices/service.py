@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from cryptography.exceptions import InvalidTag
 from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 
 from app.accounts.models import User
 from app.errors import NotFound
@@ -14,7 +15,7 @@ from app.extensions import db, writing
 from app.notices.models import Notice, SmsMessage
 from app.notices.rules import wait_after
 from app.notices.senders import MaybeSent, NotSent, Sender, from_settings
-from app.shared import clock
+from app.shared import clock, secretbox
 from app.shared.ids import new_id
 
 SIGN = "【暖巡】"
@@ -53,6 +54,16 @@ def notify(
             _queue(user_id, sms if isinstance(sms, str) else PLAIN_SMS, own_key or notice.id)
     db.session.flush()
     return added
+
+
+def send_code(user: User, words: str, good_until: datetime) -> None:
+    """Queue a short message that says a secret; no notice in the inbox. No commit."""
+    _queue(user.id, words, f"code:{new_id()}", good_until)
+
+
+def tell_of_account(user: User, title: str, words: str) -> None:
+    """Something was changed about the account itself: its owner should know, whoever did it. No commit."""
+    notify([user.id], "account", title, words, "/me")
 
 
 def inbox(user: User, limit: int = 100) -> list[Notice]:
@@ -114,15 +125,16 @@ def send_due(limit: int = 50, sender: Sender | None = None) -> dict[str, int]:
         writing.reset(token)
 
 
-def _queue(user_id: str, text: str, key: str) -> None:
+def _queue(user_id: str, text: str, key: str, good_until: datetime | None = None) -> None:
     phone = db.session.scalar(select(User.phone).where(User.id == user_id, User.active))
     if not phone:
         return
     now = clock.now()
+    text = SIGN + text
     db.session.add(
         SmsMessage(
-            id=new_id(), user_id=user_id, phone=phone, text=SIGN + text, key=key, state="queued", tries=0,
-            next_try_at=now, created_at=now,
+            id=new_id(), user_id=user_id, phone=phone, text=secretbox.seal(text) if good_until else text,
+            key=key, state="queued", tries=0, next_try_at=now, created_at=now, good_until=good_until,
         )
     )  # fmt: skip
 
@@ -154,10 +166,12 @@ def _claim(message_id: str) -> SmsMessage | None:
 
 
 def _send(message: SmsMessage, sender: Sender) -> None:
-    phone, text, tries = message.phone, message.text, message.tries
+    phone, text, tries, good_until = message.phone, message.text, message.tries, message.good_until
     db.session.commit()  # no transaction stays open while the provider takes its time
     outcome: dict[str, object] = {"lease_until": None}
     try:
+        if good_until is not None:
+            text = _secret(text, good_until)
         outcome |= {"provider_id": sender.send(phone, text)[:64], "state": "sent", "last_error": None}
         outcome["sent_at"] = clock.now()
     except NotSent as no:
@@ -167,16 +181,32 @@ def _send(message: SmsMessage, sender: Sender) -> None:
             outcome["next_try_at"] = clock.now() + wait
     except MaybeSent as no:
         outcome |= {"state": "unknown", "last_error": str(no)[:100]}
+    if good_until is not None and outcome["state"] != "queued":
+        outcome["text"] = ""
     for name, value in outcome.items():
         setattr(message, name, value)
     db.session.commit()
+
+
+def _secret(sealed: str, good_until: datetime) -> str:
+    """Raises NotSent when nobody could use it any more, or the key of the house was changed."""
+    if good_until <= clock.now():
+        raise NotSent("too late", for_good=True)
+    try:
+        return secretbox.unseal(sealed)
+    except InvalidTag:
+        raise NotSent("sealed under another SECRET_KEY", for_good=True) from None
 
 
 def _give_up_on_abandoned() -> int:
     gone = db.session.execute(
         update(SmsMessage)
         .where(SmsMessage.state == "sending", SmsMessage.lease_until < clock.now())
-        .values(state="unknown", last_error="the sender stopped half-way")
+        .values(
+            state="unknown",
+            last_error="the sender stopped half-way",
+            text=case((SmsMessage.good_until.is_not(None), ""), else_=SmsMessage.text),
+        )
         .execution_options(synchronize_session=False)
     )
     db.session.commit()

@@ -30,6 +30,7 @@ class MeSchema(Schema):
     epoch = fields.String(required=True)
     seal = fields.Nested(SealKeySchema, required=True)
     policy = fields.Nested(PolicySchema, required=True)
+    must = fields.String(required=True, allow_none=True)
 
 
 class FieldErrorSchema(Schema):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 from flask_login import current_user
 
-from app.accounts import devices, service, sessions
+from app.accounts import devices, duties, service, sessions
 from app.accounts.models import User
 from app.accounts.routes import device_name
 from app.accounts.schema import LoginSchema
@@ -30,14 +30,13 @@ def login() -> Response:
     if faults:
         raise DomainError("填写的内容有误。", errors=faults)
     asked = LoginSchema().load(body)
-    user, token = service.sign_in(
-        asked["username"],
-        asked["password"],
+    where = service.Where(
         device_id=asked["device_id"],
         device_name=asked["device_name"] or device_name(),
         address=request.remote_addr or "",
         instead_of=request.cookies.get(sessions.cookie_name(), ""),
     )
+    user, token = service.sign_in(asked["username"], asked["password"], where, asked.get("otp"))
     response = jsonify(_who(user))
     sessions.give_cookie(response, token)
     return response
@@ -75,6 +74,7 @@ def wiped() -> Response:
 
 
 def _who(user: User) -> dict[str, Any]:
+    duty = duties.of(user, g.get("login_session"))
     town = orgs.place(user.place_code[:9]) if user.place_code and len(user.place_code) >= 9 else None
     return {
         "user": {
@@ -89,4 +89,5 @@ def _who(user: User) -> dict[str, Any]:
         "epoch": feed.epoch(),
         "seal": sealing.current(),
         "policy": service.policy(user),
+        "must": duty.address if duty else None,
     }

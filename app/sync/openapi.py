@@ -117,9 +117,14 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/api/auth/login": {
             "post": {
                 "summary": "登录",
+                "description": (
+                    "打开了两步验证的账号要带 otp：验证器上的 6 位数字，或一个备用码。"
+                    "401 otp_required：密码对，缺 otp；401 bad_credentials：账号、密码或 otp 不对；"
+                    "429：试错太多，Retry-After 秒后再试。must 不为空时，先到这一页办完，别的请求答 403。"
+                ),
                 "security": [],
                 "requestBody": _body(LoginSchema),
-                "responses": _answers("200", "已登录", answer_schema.MeSchema),
+                "responses": _answers("200", "已登录", answer_schema.MeSchema) | {"401": _problem()},
             }
         },
         "/api/auth/logout": {"post": {"summary": "退出", "responses": _answers("204", "已退出")}},

@@ -102,7 +102,7 @@ function signIn() {
   // Records from a QR code travel behind the #, and go on to where they are taken after signing in.
   const form = document.querySelector('[data-sign-in]');
   if (form && location.hash && form.elements.next.value.startsWith('/handover'))
-    form.action = `/sign-in${location.hash}`;
+    form.action = `${form.getAttribute('action')}${location.hash}`;
   for (const field of document.querySelectorAll('[data-device-id]')) {
     field.value = deviceId();
     net.outcome = 'unknown'; // what is said about the session ends here

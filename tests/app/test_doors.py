@@ -7,6 +7,12 @@ OPEN = {
     "static",
     "accounts.sign_in",
     "accounts.sign_in_page",
+    "accounts.sign_in_code",
+    "accounts.sign_in_code_page",
+    "accounts.sms_ask",
+    "accounts.sms_code",
+    "accounts.sms_code_page",
+    "accounts.sms_page",
     "auth.login",
     "auth.wiped",  # a revoked phone's session is refused everywhere; the view takes nothing else as proof
     "operations.ready",

@@ -72,6 +72,8 @@ POST: dict[str, tuple[set[str], dict[str, set[str]], dict[str, str]]] = {
 OF_PERSONS = {
     "/notices/<notice_id>/read", "/devices/<device_id>/revoke", "/api/devices/<device_id>/revoke",
     "/handover/<handover_id>", "/handover/<handover_id>/retry",
+    "/people/<user_id>", "/people/<user_id>/active", "/people/<user_id>/password",
+    "/people/<user_id>/second-factor",
 }  # fmt: skip
 NOBODYS = {"/static/<path:filename>", "/sw/<name>.js"}
 
@@ -295,7 +297,7 @@ def test_no_list_pack_or_pull_tells_of_strangers(world: World, role: str) -> Non
     for url in (
         "/today", "/patients", "/orders", "/desk", "/family", "/notices", "/me", "/outbox", "/orders/new",
         "/orders/new?q=Q", "/patients?q=Q&whole", "/devices", "/devices?q=Q",
-        "/handover",         "/api/pack", "/api/sync/pull", "/api/auth/me",
+        "/handover", "/people", "/people?q=Q", "/api/pack", "/api/sync/pull", "/api/auth/me",
     ):  # fmt: skip
         answer = client.get(url)
         assert answer.status_code in (200, 403), url

@@ -15,7 +15,7 @@ export function role() {
 }
 
 const BY_PATH = [
-  [/^\/sign-in$/, 'sign-in'],
+  [/^\/sign-in(?:\/|$)/, 'sign-in'],
   [/^\/today$/, 'today'],
   [/^\/patients$/, 'patients'],
   [/^\/patients\/new$/, 'patient-new'],

@@ -62,8 +62,17 @@ function build(username) {
   buttons.append(later, make('button', { className: 'btn solid', textContent: '登录，接着上传' }));
   const name = field('账号或手机号', { name: 'username', autocomplete: 'username', value: username });
   const password = field('密码', { name: 'password', type: 'password', autocomplete: 'current-password' });
+  const code = field('验证器上的 6 位数字', {
+    name: 'otp',
+    autocomplete: 'one-time-code',
+    autocapitalize: 'none',
+    spellcheck: false,
+    maxLength: 20,
+    required: false,
+  });
+  code.hidden = true; // until the server asks for it
   const words = '登录已过期。这一页和没上传的记录都在，登录后接着用。';
-  body.append(make('p', { className: 'quiet', textContent: words }), name, password, says, buttons);
+  body.append(make('p', { className: 'quiet', textContent: words }), name, password, code, says, buttons);
   const head = make('div', { className: 'sheet-head' });
   head.append(make('h2', { textContent: '重新登录' }));
   form.append(head, body);
@@ -94,34 +103,50 @@ function field(label, properties) {
 }
 
 async function submit(form, says) {
-  const { username, password } = form.elements;
+  const { username, password, otp } = form.elements;
   says.hidden = true;
-  const fault = await trySigningIn(username.value.trim(), password.value);
-  if (fault) {
-    says.textContent = fault;
-    says.hidden = false;
-    password.value = '';
-    password.focus();
+  const { fault, asksCode, must } = await trySigningIn(
+    username.value.trim(),
+    password.value,
+    otp.value.trim(),
+  );
+  if (!fault) {
+    sheet.close();
+    if (must) location.assign(must);
+    else sendNow();
     return;
   }
-  sheet.close();
-  sendNow();
+  says.textContent = fault;
+  says.hidden = false;
+  otp.value = '';
+  if (asksCode) {
+    otp.closest('.group').hidden = false;
+    otp.required = true;
+    otp.focus();
+  } else {
+    password.value = '';
+    password.focus();
+  }
 }
 
-/** @returns {Promise<string>} what went wrong, empty when nothing did */
-async function trySigningIn(username, password) {
+/** @returns {Promise<{fault: string, asksCode?: boolean, must?: string}>} fault: what went wrong, empty when
+ *   nothing did; must: the page where the server wants something done first */
+async function trySigningIn(username, password, otp) {
   const headers = { 'Content-Type': 'application/json' };
-  const body = JSON.stringify({ username, password, device_id: deviceId() });
+  const body = JSON.stringify({ username, password, device_id: deviceId(), ...(otp ? { otp } : {}) });
   try {
     const response = await ask('/api/auth/login', { method: 'POST', headers, body });
     const answer = await json(response);
     if (outcomeOf(response, answer) === 'revoked') report('revoked');
-    if (response.status !== 200) return answer?.detail || '现在登录不了，请稍后再试。';
-    if (answer.user?.id === userId()) return '';
+    if (response.status !== 200) {
+      const fault = answer?.detail || '现在登录不了，请稍后再试。';
+      return { fault, asksCode: answer?.code === 'otp_required' };
+    }
+    if (answer.user?.id === userId()) return { fault: '', must: answer.must };
     // The page before us is another person's: they would send under a name that is not theirs.
     await ask('/api/auth/logout', { method: 'POST', headers, body: '{}' });
-    return '这一页是另一个人的，请用原来的账号登录。';
+    return { fault: '这一页是另一个人的，请用原来的账号登录。' };
   } catch {
-    return '现在连不上服务器，记录都还在，有信号时再登录。';
+    return { fault: '现在连不上服务器，记录都还在，有信号时再登录。' };
   }
 }
