@@ -35,8 +35,9 @@ def home() -> Response:
 @public
 def sign_in_page() -> Response:
     """A phone that was reported lost hears of it here too: its cookie says which one it is."""
-    refusal = None if current_user.is_authenticated else g.get("session_refusal")
-    return _refused(refusal, 200) if refusal else _sign_in_form()
+    if not current_user.is_authenticated and (refusal := g.get("session_refusal")):
+        return _refused(refusal, 200)
+    return _sign_in_form([service.revoked().detail] if sessions.was_emptied() else [])
 
 
 @bp.post("/sign-in")
@@ -129,7 +130,7 @@ def _sign_in_form(errors: list[str] | None = None, status: int = 200, revoked: b
     html = render_template(
         "accounts/sign_in.html",
         errors=errors or [],
-        revoked=revoked,
+        revoked=revoked or sessions.was_emptied(),
         next=_safe_next(request.values.get("next", "")),
         username=request.form.get("username", ""),
         tab=None,

@@ -59,20 +59,6 @@ def until_strip(page: Page, words: str, seconds: float = 15) -> None:
     until(page, script, lambda text: words in text, seconds)
 
 
-@pytest.fixture
-def gate(server: Server) -> Iterator[Gate]:
-    standing = Gate(server.url)
-    yield standing
-    standing.close()
-
-
-@pytest.fixture
-def through(gate: Gate, playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
-    """through("name") is a phone whose every request passes the gate."""
-    with phones_for(playwright, tmp_path, gate.url) as another:
-        yield another
-
-
 def sign_in(phone: Phone, account: dict[str, Any], pack: bool = True) -> dict[str, Any]:
     page = phone.page
     page.goto("/sign-in")
