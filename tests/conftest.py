@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, few in COUNTS.items():
         group.addoption(f"--{name}", type=int, default=few, metavar="N")
     group.addoption("--visits", type=int, default=VISITS, metavar="N", help="saved while the line flips")
+    group.addoption("--wipes", type=int, default=2, metavar="N", help="lost phones that empty themselves")
     group.addoption("--storm-seed", type=int, default=1, metavar="N")
     parser.addoption(
         "--backups", type=int, default=3, metavar="N", help="made while others write, and restored"

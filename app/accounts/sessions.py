@@ -20,6 +20,10 @@ log = logging.getLogger("nuanxun")
 # by the server's own clock; but a phone that shows nothing any more cannot be told that it was reported lost.
 COOKIE_KEPT = timedelta(days=400)
 
+# On a phone that has emptied itself: so that the sign-in page, which it shows next, can say why.
+EMPTIED = "emptied"
+EMPTIED_KEPT = timedelta(days=1)
+
 
 def init_app(app: Flask) -> None:
     login_manager.init_app(app)
@@ -103,8 +107,30 @@ def give_cookie(response: Response, token: str) -> None:
         path="/",
     )
 
+    response.delete_cookie(EMPTIED, path="/")
+
 
 def take_cookie(response: Response) -> None:
     response.delete_cookie(
         cookie_name(), path="/", secure=current_app.config["TLS"], httponly=True, samesite="Lax"
     )
+
+
+def empty_phone(response: Response) -> None:
+    """The phone has emptied itself: its session goes, and what it noted of its own things, which its worker
+    cannot take away in every browser."""
+    take_cookie(response)
+    response.delete_cookie("kept", path="/")
+    response.set_cookie(
+        EMPTIED,
+        "1",
+        max_age=EMPTIED_KEPT,
+        secure=current_app.config["TLS"],
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def was_emptied() -> bool:
+    return EMPTIED in request.cookies

@@ -20,8 +20,10 @@ from app.shared.ids import new_id
 @public
 def sign_in_page() -> Response:
     """A phone that was reported lost hears of it here too: its cookie says which one it is."""
-    refusal = None if current_user.is_authenticated else g.get("session_refusal")
-    return _refused("accounts/sign_in.html", refusal, 200) if refusal else _show("accounts/sign_in.html")
+    if not current_user.is_authenticated and (refusal := g.get("session_refusal")):
+        return _refused("accounts/sign_in.html", refusal, 200)
+    emptied = sessions.was_emptied()
+    return _show("accounts/sign_in.html", [service.revoked().detail] if emptied else [], revoked=emptied)
 
 
 @bp.post("/sign-in")
@@ -117,7 +119,10 @@ def _or_again(template: str, go: Callable[[], Response]) -> Response:
 
 
 def _refused(template: str, no: DomainError, status: int) -> Response:
-    said = {"expired": no.code == "step_expired", "revoked": no.code == "device_revoked"}
+    said = {
+        "expired": no.code == "step_expired",
+        "revoked": no.code == "device_revoked" or sessions.was_emptied(),
+    }
     response = _show(template, [no.detail], status, **said)
     response.headers.extend(no.headers)
     return response

@@ -68,8 +68,7 @@ def wiped() -> Response:
     """Open because the session of a revoked phone is refused everywhere; it is proof enough of this."""
     devices.wiped(request.cookies.get(sessions.cookie_name(), ""))
     response = Response(status=204)
-    sessions.take_cookie(response)
-    response.delete_cookie("kept", path="/")  # what the phone noted of its own things; its worker cannot
+    sessions.empty_phone(response)
     return response
 
 

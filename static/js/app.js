@@ -46,6 +46,10 @@ const SCRIPTS = {
 
 async function start() {
   relay.startInPage(); // first of all: the worker may be waiting for the key to answer with
+  if (await update.orphaned()) {
+    location.reload(); // the server says why
+    return;
+  }
   careMode();
   ui.start();
   confirm.start();
@@ -103,6 +107,7 @@ function signIn() {
   const form = document.querySelector('[data-sign-in]');
   if (form && location.hash && form.elements.next.value.startsWith('/handover'))
     form.action = `${form.getAttribute('action')}${location.hash}`;
+  if (pageName() === 'revoked') return;
   for (const field of document.querySelectorAll('[data-device-id]')) {
     field.value = deviceId();
     net.outcome = 'unknown'; // what is said about the session ends here

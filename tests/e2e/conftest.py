@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Playwright, expect, sync_playwright
 
+from tests.e2e.gate import Gate
 from tests.e2e.world import Phone, Server, make_demo, phones_for, serving
 
 expect.set_options(timeout=15_000)  # a busy machine is slow, not wrong
@@ -33,6 +34,21 @@ def demo_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
+
+
+@pytest.fixture
+def gate(server: Server) -> Iterator[Gate]:
+    standing = Gate(server.url)
+    yield standing
+    standing.open()
+    standing.close()
+
+
+@pytest.fixture
+def through(gate: Gate, playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
+    """through("name") is a phone whose every request passes the gate."""
+    with phones_for(playwright, tmp_path, gate.url) as another:
+        yield another
 
 
 @pytest.fixture

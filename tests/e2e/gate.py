@@ -33,6 +33,11 @@ class Gate:
         self.point_to(server_url)
         self.mode = "open"  # open, shut, portal, hang, lose (does the work, loses the answer)
         self.rewrite: dict[str, Rewrite] = {}
+        self.strip: set[str] = set()  # names of headers, in lower case, that do not come through
+        self.spoiled: dict[str, str] = {}  # a mode for one path alone
+        self.held: dict[
+            str, threading.Event
+        ] = {}  # answers of a path that wait until somebody sets the event
         self.seen: list[tuple[str, str]] = []  # (method, path) that reached the server
         self.pushed: list[list[str]] = []  # the op_ids of each push that reached the server
         # Called with "came" (True drops the request) and "done" (the server did it; True drops the answer).
@@ -60,6 +65,8 @@ class Gate:
 
     def close(self) -> None:
         self.released.set()
+        for waiting in self.held.values():
+            waiting.set()
         self.httpd.shutdown()
         self.httpd.server_close()
 
@@ -76,6 +83,9 @@ class Gate:
             self.mode = mode
             self.released.set()
 
+    def mode_of(self, path: str) -> str:
+        return self.spoiled.get(path, self.mode)
+
     def open(self) -> None:
         self.turn("open")
 
@@ -91,14 +101,16 @@ class Gate:
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        if self.mode != "open":
+        path = request.path.split("?")[0]
+        if self.mode_of(path) != "open":
             self.faults += 1
-        if self.mode == "hang":
+        if self.mode_of(path) == "hang":
             self.released.wait(60)
-        if self.mode in ("shut", "hang"):
+        mode = self.mode_of(path)
+        if mode in ("shut", "hang"):
             request.close_connection = True
             return
-        if self.mode == "portal":
+        if mode == "portal":
             self.answer(request, 200, [("Content-Type", "text/html")], PORTAL)
             return
         if self.lies and request.command == "POST" and request.path in PUSHES:
@@ -110,10 +122,12 @@ class Gate:
             request.close_connection = True
             return
         status, headers, content = self.forward(request, body)
+        if path in self.held:
+            self.held[path].wait(60)
         if at_push and at_push("done"):
             request.close_connection = True
             return
-        if self.mode == "lose" and request.command == "POST":
+        if mode == "lose" and request.command == "POST":
             self.answer(request, 502, [("Content-Type", "text/html")], b"<h1>Bad gateway</h1>")
             return
         change = self.rewrite.get(request.path)
@@ -132,7 +146,7 @@ class Gate:
         upstream.request(request.command, request.path, body or None, headers)
         answer = upstream.getresponse()
         content = answer.read()
-        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP]
+        kept = [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP_BY_HOP | self.strip]
         if request.path in self.rewrite:
             kept = [(k, v) for k, v in kept if k.lower() not in ("etag", "last-modified")]
         upstream.close()

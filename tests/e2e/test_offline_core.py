@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, Playwright
 
 from app import guard
 from tests.e2e import rounds
-from tests.e2e.gate import Gate
-from tests.e2e.world import Phone, Server, phones_for, set_pin, unlock
+from tests.e2e.world import Phone, set_pin, unlock
 
 META = """async () => {
   const pages = await import('/static/js/offline/pages.js');
@@ -57,20 +54,6 @@ def strip(page: Page) -> str:
 def until_strip(page: Page, words: str, seconds: float = 15) -> None:
     script = "() => document.querySelector('#strip .strip-words').textContent"
     until(page, script, lambda text: words in text, seconds)
-
-
-@pytest.fixture
-def gate(server: Server) -> Iterator[Gate]:
-    standing = Gate(server.url)
-    yield standing
-    standing.close()
-
-
-@pytest.fixture
-def through(gate: Gate, playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[str], Phone]]:
-    """through("name") is a phone whose every request passes the gate."""
-    with phones_for(playwright, tmp_path, gate.url) as another:
-        yield another
 
 
 def sign_in(phone: Phone, account: dict[str, Any], pack: bool = True) -> dict[str, Any]:

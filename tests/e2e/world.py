@@ -254,6 +254,7 @@ class Phone:
     def sign_in(self, account: dict[str, Any]) -> None:
         """Sign in and wait until the worker is in charge and the visit pack is on the phone."""
         self.page.goto("/sign-in")
+        until(self.page, READY_OR_LOCKED)  # before that the form does not know this browser's name
         self.page.fill("#username", account["username"])
         self.page.fill("#password", account["password"])
         self.page.click("#sign-in button[type=submit]")

@@ -5,6 +5,10 @@ import { deviceId } from '../ids.js';
 import { wipe } from './wipe.js';
 
 export async function start() {
+  const fields = document.querySelectorAll('[data-device-id]');
+  document.querySelector('[data-sign-in]')?.addEventListener('submit', () => {
+    for (const field of fields) field.value = deviceId(); // not before: it lies in the browser from then on
+  });
+  for (const field of fields) field.value = '';
   await wipe();
-  for (const field of document.querySelectorAll('[data-device-id]')) field.value = deviceId();
 }

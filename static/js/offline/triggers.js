@@ -108,8 +108,6 @@ function hear(message) {
     overlay.run();
   } else if (message.t === 'sent') {
     reloadUnlessKept();
-  } else if (message.t === 'wiping') {
-    wipe.show();
   }
 }
 

@@ -24,6 +24,13 @@ export async function start() {
   }
 }
 
+/** The worker that gave this page was taken away since: a lost phone was emptied while the page was loading. */
+export async function orphaned() {
+  const workers = navigator.serviceWorker;
+  if (!workers?.controller) return false;
+  return !(await workers.getRegistration().catch(() => workers.controller));
+}
+
 /**
  * The first worker claims open pages as it starts, but a page whose navigation was just under way then is
  * missed by Chromium: it asks to be claimed, or it would stay without a worker until the next one.

@@ -2,19 +2,25 @@
 
 import * as rows from '../vault/rows.js';
 import * as vault from '../vault/vault.js';
-import { listen, post } from './channel.js';
+import { listen, postOthers } from './channel.js';
 import { closeForGood, remove } from './idb.js';
 import * as kept from './kept.js';
 import * as outbox from './outbox.js';
 import { databaseOf } from './pages.js';
 
+const FRESH_MS = 20000;
+
 let going = null;
 let over = false;
 
-// Another page, or the worker, empties this phone. Here nothing is deleted: a page that slept hears of it long
-// afterwards, when somebody may have signed in anew.
+// Another page, or the worker, empties this phone. A page that was just beginning may have made something anew
+// and empties it as well; one that slept hears of it long afterwards, when somebody may have signed in again.
 listen((message) => {
-  if (message?.t === 'wiping') stop();
+  if (message?.t !== 'wiping' && message?.t !== 'wiped') return;
+  stop();
+  if (typeof document === 'undefined') return;
+  show();
+  if (Math.abs(Date.now() - message.at) < FRESH_MS) wipe();
 });
 
 /** Whether this realm has nothing to do any more: whatever it wrote now would be made anew. */
@@ -33,7 +39,7 @@ async function everything() {
   const known = await databaseNames();
   const names = [...people.map((row) => databaseOf(row.user_id)), outbox.DATABASE, rows.DATABASE, ...known];
   stop();
-  post({ t: 'wiping' });
+  postOthers({ t: 'wiping', at: Date.now() });
   await Promise.all([...new Set(names)].map((name) => remove(name)));
   for (const name of (await globalThis.caches?.keys().catch(() => [])) || []) await caches.delete(name);
   for (const storage of ['localStorage', 'sessionStorage']) {
@@ -45,8 +51,8 @@ async function everything() {
   }
   kept.forgetAll();
   await acknowledge();
-  post({ t: 'wiped' });
   await unregister();
+  postOthers({ t: 'wiped', at: Date.now() });
 }
 
 function stop() {

@@ -59,6 +59,8 @@ def test_every_door_tells_a_revoked_phone_and_has_it_emptied(app, make) -> None:
         assert answer.headers["Clear-Site-Data"] == WIPE, url
         if url.startswith("/api/"):
             assert answer.get_json()["code"] == "device_revoked", url
+    refresh = phone.get("/today", headers={"X-Sync": "1"})  # the worker asks again for a page it keeps
+    assert refresh.status_code == 401 and refresh.get_json()["code"] == "device_revoked"
     again = {"username": username, "password": PASSWORD, "device_id": "lost"}
     answer = phone.post("/api/auth/login", json=again)
     assert answer.status_code == 401 and answer.get_json()["code"] == "device_revoked"
@@ -102,6 +104,8 @@ def test_a_revoked_phone_reports_that_it_is_empty(app, make) -> None:
         session = db.session.scalars(select(LoginSession).where(LoginSession.device_id == "lost")).one()
         assert session.ended_at is not None
     assert re.search(r"已清除 \d+月\d+日 \d\d:\d\d", words(other.get("/me")))
+    page = phone.get("/sign-in").get_data(as_text=True)  # it says why, and asks for nothing more
+    assert "这台手机已被停用" in page and "已经清除" in page and 'data-page="revoked"' in page
     # The answer was lost on its way: the same again is welcome, and changes nothing.
     phone.set_cookie("session", cookie)
     assert phone.post("/api/devices/wiped").status_code == 204
@@ -183,8 +187,10 @@ def test_a_form_s_sign_in_gives_the_same_long_cookie(make, client) -> None:
 def test_whoever_was_shut_out_by_mistake_signs_in_again_on_the_emptied_phone(app, make) -> None:
     username, phone, _ = lost(app, make)
     phone.post("/api/devices/wiped")
-    phone = on_phone(app, username, "made-anew-after-the-wipe")
+    body = {"username": username, "password": PASSWORD, "device_id": "made-anew-after-the-wipe"}
+    assert phone.post("/api/auth/login", json=body).status_code == 200
     assert phone.get("/api/auth/me").status_code == 200
+    assert "已被停用" not in words(phone.get("/sign-in"))
     page = words(phone.get("/me"))
     assert "已清除" in page and "（这台）" in page
 
