@@ -37,7 +37,7 @@ class Gate:
         self.spoiled: dict[str, str] = {}  # a mode for one path alone
         self.held: dict[
             str, threading.Event
-        ] = {}  # answers of a path that wait until somebody sets the event
+        ] = {}  # answers of a path that wait for the event
         self.seen: list[tuple[str, str]] = []  # (method, path) that reached the server
         self.pushed: list[list[str]] = []  # the op_ids of each push that reached the server
         # Called with "came" (True drops the request) and "done" (the server did it; True drops the answer).

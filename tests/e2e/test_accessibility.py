@@ -44,6 +44,13 @@ WRONG_VISIT = """async ([patient_id, name]) => {
 }"""
 
 
+LATE_STEP = """async (order_id) => {
+  const outbox = await import('/static/js/offline/outbox.js');
+  const payload = { order_id, to: 'cancelled', note: '孩子回来了，不用来了' };
+  await outbox.add({ kind: 'order.transition', payload, base_revision: 99, label: '取消订单' });
+}"""
+
+
 class Reader:
     """Looks at a page in every guise and keeps what is wrong with it."""
 
@@ -136,6 +143,10 @@ def test_no_main_screen_has_a_serious_fault_or_is_wider_than_a_small_phone(serve
     page.goto("/outbox")
     expect(page.locator("#main")).to_contain_text(name)
     reader.look(page, "/outbox, waiting")
+    page.click("#export-qr")
+    expect(page.locator("#qr-code svg")).to_be_visible()
+    reader.look(page, "/outbox, a code")
+    page.locator("#qr-sheet .icon-btn").click()
     page.goto(red)
     expect(page.locator(".banner")).to_contain_text("186/104")
     reader.look(page, "a patient in an emergency")
@@ -146,10 +157,16 @@ def test_no_main_screen_has_a_serious_fault_or_is_wider_than_a_small_phone(serve
     page.click("#send-now")
     expect(page.locator(".card.needs")).to_be_visible()
     reader.look(page, "/outbox, refused")
+    page.locator('.card.needs [data-part="mend"]').click()
+    expect(page.locator(".mend-ways")).to_be_visible()
+    reader.look(page, "a refused visit, opened again")
 
     family = signed_in(phone, server.account("family"))
     reader.visit(family, "/family", "/orders/new", "/orders")
-    reader.visit(family, first(family, r"/orders/[0-9a-f]{8}-[0-9a-f-]{27}"))
+    reader.visit(family, order := first(family, r"/orders/[0-9a-f]{8}-[0-9a-f-]{27}"))
+    family.evaluate(LATE_STEP, order.rsplit("/", 1)[-1])
+    expect(family.locator("#sides .card")).to_be_visible()
+    reader.look(family, "an order, both sides")
     dispatcher = signed_in(phone, server.account("dispatcher"))
     reader.visit(dispatcher, "/desk")
     manager = signed_in(phone, server.account("manager"))

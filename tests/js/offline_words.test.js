@@ -24,6 +24,8 @@ test('the strip says what is true', () => {
   assert.equal(line({ waiting: 2 }), 'online|在线|2 条仅在本机|');
   assert.equal(line({ loading: { done: 312, total: 640 } }), 'uploading|正在下载 312/640||');
   assert.equal(line({ outcome: 'signed_out', waiting: 2 }), 'attention|请重新登录|2 条仅在本机|登录');
+  // What needs care can be seen to after signing in; without it nothing goes at all.
+  assert.equal(line({ outcome: 'signed_out', needs: 1 }), 'attention|请重新登录|1 条需处理|登录');
   assert.equal(line({ draft: true }), 'online|在线||草稿已存');
 });
 

@@ -101,7 +101,9 @@ export async function watch(form, name, { collect = snapshot, apply = restore, t
  * @param {{stop: () => Promise<void>, form: HTMLFormElement}} what
  */
 export function announce(place, { form, stop }) {
-  const box = Object.assign(document.createElement('div'), { className: 'message info boxed draft-says' });
+  const box = Object.assign(document.createElement('div'), {
+    className: 'message info boxed acts draft-says',
+  });
   box.setAttribute('role', 'status');
   const words = Object.assign(document.createElement('span'), { textContent: '已恢复草稿' });
   const button = Object.assign(document.createElement('button'), {

@@ -121,5 +121,5 @@ function titleOf(errors, overtaken, result) {
 function sidesWords({ differing, newest }) {
   if (!newest) return `这一页不是最新的，有信号时再打开，就能看到服务器上的内容。${KEPT}`;
   if (!differing) return '您写的和服务器上的一样，可以不用再传。';
-  return `下面是您写的。有 ${differing} 处和服务器不同，核对后再上传。`;
+  return `下面是您写的。有\u00a0${differing}\u00a0处和服务器不同，核对后再上传。`;
 }

@@ -3,7 +3,7 @@
 
 import { localIso } from '../when.js';
 import { icon } from './notice.js';
-import { actionButton } from './opforms.js';
+import { act } from './opforms.js';
 
 /** {rating: {overall: 5}} → {'rating.overall': 5}: fields have flat names. */
 export function flat(payload) {
@@ -81,7 +81,7 @@ export function markDiffering(form, theirs) {
       box.remove();
       form.dispatchEvent(new Event('input', { bubbles: true }));
     };
-    box.append(actionButton({ words: '用服务器的', run: back }));
+    act(box, { words: '用服务器的', run: back });
     below(fields[0][0], box);
   }
   return count;

@@ -95,7 +95,7 @@ async function reachable(href) {
   return online() || Boolean(await pages.get(href).catch(() => undefined));
 }
 
-function sentence(text) {
+export function sentence(text) {
   return /[。！？]$/.test(text) ? text : `${text}。`;
 }
 

@@ -16,6 +16,7 @@ export function show(id, { text, kind = 'info', action, run, dismiss }) {
   const words = document.createElement('span');
   words.textContent = text;
   box.append(icon(kind === 'fault' ? 'circle-alert' : 'info'), words);
+  if (action || dismiss) box.classList.add('acts');
   if (action) box.append(button(action, run));
   if (dismiss) {
     box.append(

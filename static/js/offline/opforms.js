@@ -144,10 +144,16 @@ function say(form, kind, text, action) {
   const words = document.createElement('span');
   words.textContent = text;
   box.replaceChildren(icon(kind === 'fault' ? 'circle-alert' : 'check'), words);
-  if (action) box.append(actionButton(action));
+  if (action) act(box, action);
 }
 
-export function actionButton({ words, run }) {
+/** The one thing that can be done about what a message says. */
+export function act(box, action) {
+  box.classList.add('acts');
+  box.append(actionButton(action));
+}
+
+function actionButton({ words, run }) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'btn text low right';

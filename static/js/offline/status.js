@@ -91,24 +91,25 @@ export function words(f, now = new Date()) {
   const only = waiting ? `${waiting} 条仅在本机` : '';
   const line = f.online ? '在线' : '离线';
   const count = waiting + needs;
+  const care = needs ? `${needs} 条需处理` : '';
   if (f.noStore)
     return { state: 'attention', bold: '不能离线保存', rest: '记录只能在线提交', right: line, count };
-  if (needs) return { state: 'attention', bold: `${needs} 条需处理`, rest: only, right: line, count };
-  if (f.page === 'unlock') {
-    const right = f.uploads && !['signed_out', 'revoked'].includes(f.outcome) ? '锁着也会上传' : '';
-    return { state: f.online ? 'online' : 'offline', bold: line, rest: only, right, count };
-  }
   if (f.outcome === 'revoked')
     return { state: 'attention', bold: '这台手机已被停用', rest: only, right: '', count };
   if (f.outcome === 'signed_out' && f.user) {
     return {
       state: 'attention',
       bold: '请重新登录',
-      rest: only || '登录后继续更新',
+      rest: only || care || '登录后继续更新',
       right: '登录',
       count,
       href: '/sign-in',
     };
+  }
+  if (needs) return { state: 'attention', bold: care, rest: only, right: line, count };
+  if (f.page === 'unlock') {
+    const right = f.uploads && !['signed_out', 'revoked'].includes(f.outcome) ? '锁着也会上传' : '';
+    return { state: f.online ? 'online' : 'offline', bold: line, rest: only, right, count };
   }
   if (f.sending && f.online) {
     return {

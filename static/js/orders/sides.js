@@ -3,7 +3,7 @@
 
 import { listen } from '../offline/channel.js';
 import * as mend from '../offline/mend.js';
-import { moment } from '../offline/needs.js';
+import { moment, sentence } from '../offline/needs.js';
 import { icon } from '../offline/notice.js';
 import * as opforms from '../offline/opforms.js';
 import * as outbox from '../offline/outbox.js';
@@ -41,6 +41,7 @@ async function paint() {
   const shown = care.filter((record) => !open.has(record.op_id));
   place.replaceChildren(...(await Promise.all(shown.map((record) => card(record)))));
   place.hidden = !shown.length;
+  document.body.classList.toggle('choosing', shown.length > 0);
 }
 
 async function card(record) {
@@ -51,7 +52,7 @@ async function card(record) {
   const words = block('order-words', { states: {} });
   card.id = `op-${record.op_id}`;
   part('who').textContent = label;
-  part('detail').textContent = result.detail || '服务器没有收下这一步。';
+  part('detail').textContent = sentence(result.detail || '服务器没有收下这一步');
   const both = record.state === 'conflict' && Boolean(current.state);
   part('compare').hidden = !both;
   part('mine').textContent = words.states[payload.to] || shortLabel(record);

@@ -1,7 +1,7 @@
 // One line at the top of the form: what stands in the way, or what the doctor should know.
 
 import { icon } from '../offline/notice.js';
-import { actionButton } from '../offline/opforms.js';
+import { act } from '../offline/opforms.js';
 
 /**
  * @param {'fault' | 'warn'} kind
@@ -16,7 +16,7 @@ export function say(document, kind, text, action) {
   const shape = () => Object.assign(document.createElement('i'), { className: 'shape' });
   const words = Object.assign(document.createElement('span'), { className: 'lines', textContent: text });
   box.append(kind === 'warn' ? shape() : icon('circle-alert'), words);
-  if (action) box.append(actionButton(action));
+  if (action) act(box, action);
   document.getElementById('page-says').replaceChildren(box);
   box.scrollIntoView({ block: 'nearest' });
 }
