@@ -17,8 +17,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.world import free_port
 from tests.e2e.engines.driver import STARTING, Driver, DriverError, patiently, which
+from tests.e2e.world import free_port
 
 WINDOW = Path(__file__).with_name("webkit_window.py")
 SYSTEM_PYTHON = "/usr/bin/python3"  # python3-gi belongs to it, not to a virtual environment
