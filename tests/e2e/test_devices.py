@@ -11,12 +11,14 @@ from playwright.sync_api import Page, expect
 
 from app.shared.ids import new_id
 from tests.e2e import rounds
+from tests.e2e.engines.driver import patiently
 from tests.e2e.world import until
 from tests.factories import an_id_card
 from tests.sealing import sealed
 
 pytestmark = pytest.mark.xdist_group("browser")
 VILLAGE = "() => fetch('/patients/new').then((r) => r.text()).then((t) => t.match(/value=.(\\d{12})/)[1])"
+KEPT = "async () => (await indexedDB.databases()).map(({ name }) => name)"
 ME = "() => fetch('/api/auth/me').then((answer) => answer.json())"
 
 
@@ -68,6 +70,25 @@ def test_a_lost_phone_is_shut_out_only_after_a_question(server, phone) -> None:
     sheet.get_by_role("button", name="停用", exact=True).click()
     expect(page.locator("main")).to_contain_text("已停用，等它联网后清除")
     assert lost.evaluate("() => fetch('/api/auth/me').then((answer) => answer.status)") == 401
+
+
+def test_a_lost_phone_that_lies_locked_is_wiped_as_soon_as_it_meets_the_server(server, phone) -> None:
+    doctor = server.account("doctor")
+    lost = phone("lost")
+    lost.sign_in(doctor)
+    lost.rest()
+    lost.close()
+    assert server.change("UPDATE devices SET revoked_at = last_seen_at WHERE user_id = ?", doctor["id"])
+    lost.open()
+    lost.page.goto("/today")
+    # Over the unlock page or, where the browser was quicker to ask the server, in its place.
+    expect(lost.page.locator("body")).to_contain_text("这台手机已被停用")
+    patiently(
+        lambda: server.rows("SELECT 1 FROM devices WHERE user_id = ? AND wiped_at > ''", doctor["id"]),
+        20,
+        lambda: "the server never heard that it is wiped",
+    )
+    assert [name for name in lost.page.evaluate(KEPT) if name.startswith("nuanxun-store-")] == []
 
 
 def test_records_of_several_codes_are_taken_on_together_and_leave_the_address_at_once(server, phone) -> None:

@@ -150,13 +150,12 @@ def _says(page: Page, script: str, argument: Any) -> bool:
 
 PIN = "246813"
 LOCK_ASKS = "(words) => (document.querySelector('[data-lock=ask]')?.textContent || '').includes(words)"
-LOCK_GONE = (
-    "() => !document.querySelector('[data-page=unlock]') && 'ready' in document.documentElement.dataset"
-)
+LOCK_GONE = "() => Boolean(document.querySelector('html[data-ready]:not(:has([data-page=unlock]))'))"
 LOCK_TAKES = "() => Boolean(document.querySelector('[data-page=unlock]:not([hidden]) [data-digit]:enabled'))"
 # What a person meets on coming to a page: the page, or the lock in its place.
-READY_OR_LOCKED = """() => 'ready' in document.documentElement.dataset
-  && !document.querySelector('[data-page=unlock][hidden]')"""
+READY_OR_LOCKED = (
+    "() => Boolean(document.querySelector('html[data-ready]:not(:has([data-page=unlock][hidden]))'))"
+)
 
 
 def set_pin(page: Page) -> None:

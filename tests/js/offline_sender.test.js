@@ -3,6 +3,7 @@ import { beforeEach, test } from 'node:test';
 import { aServer, aVisit, json, portal, problem } from './offline_setup.js';
 
 const outbox = await import('../../static/js/offline/outbox.js');
+const vault = await import('../../static/js/vault/vault.js');
 const { send } = await import('../../static/js/offline/sender.js');
 
 const push = (server, reason = 'button') => send({ reason, fetch: server.fetch });
@@ -277,6 +278,21 @@ test('a held record waits for its ten seconds unless the button is pressed', asy
   await outbox.add(aVisit({ hold_ms: 10000 }));
   assert.equal((await push(server, 'added')).sent, 0);
   assert.equal((await push(server, 'button')).sent, 1);
+});
+
+test('the next try comes when a hold is over, when the sender may, or after a minute', async (t) => {
+  const { untilNext } = await import('../../static/js/offline/pace.js');
+  t.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-06-02T10:00:00Z') });
+  assert.equal(await untilNext('ann', { outcome: 'idle' }), 60000);
+  assert.equal(await untilNext('ann', { outcome: 'unreachable', retry_ms: 2500 }), 2500);
+  assert.equal(await untilNext('ann', { outcome: 'busy', retry_ms: 0 }), 1000);
+  await outbox.add(aVisit({ hold_ms: 10000 }));
+  const key = vault.holding();
+  vault.drop();
+  assert.equal(await untilNext('ann', undefined), 10100); // also while the phone is locked
+  vault.adopt(key);
+  t.mock.timers.setTime(Date.parse('2026-06-02T10:00:11Z'));
+  assert.equal(await untilNext('ann', { outcome: 'sent' }), 60000);
 });
 
 test('a server restored from a backup gets the kept copies again', async () => {

@@ -223,6 +223,12 @@ export async function goesLocked(author_id) {
   return found.filter((row) => row.sealed && !row.refused).length;
 }
 
+/** When the first of the holds that still last is over; undefined when there is none. */
+export async function holdOver(author_id, now = Date.now()) {
+  const ends = (await inState(author_id, 'saved')).map((row) => row.hold_until).filter((end) => end > now);
+  return ends.length ? Math.min(...ends) : undefined;
+}
+
 /** Records not confirmed, of everybody on this phone but `but`: a number only. */
 export async function unsentOnPhone(but) {
   const found = await (await openStore()).getAll('ops');

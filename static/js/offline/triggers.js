@@ -7,8 +7,8 @@ import * as exporting from './export.js';
 import * as fresh from './fresh.js';
 import { report, whenRevoked } from './net.js';
 import * as notice from './notice.js';
-import * as outbox from './outbox.js';
 import * as overlay from './overlay.js';
+import { untilNext } from './pace.js';
 import * as pack from './pack.js';
 import * as pages from './pages.js';
 import { userId } from './person.js';
@@ -16,7 +16,6 @@ import { send } from './sender.js';
 import * as status from './status.js';
 import * as wipe from './wipe.js';
 
-const TICK_MS = 60000;
 const YOUNG_MS = 60000; // a pack this young is not asked for again by itself
 
 let timer = 0;
@@ -45,7 +44,7 @@ async function go(reason) {
   clearTimeout(timer);
   const result = await send({ reason }).catch(() => ({ outcome: 'failed', sent: 0 }));
   if (wipe.isOver()) return result;
-  const wait = await untilNext(result);
+  const wait = await untilNext(userId(), result);
   clearTimeout(timer);
   timer = setTimeout(() => go('timer'), wait);
   if (result.user_id && result.user_id !== userId()) {
@@ -55,12 +54,6 @@ async function go(reason) {
   // Push before pull: what comes back then already knows what was sent.
   if (result.user_id) await refreshPack(result.sent > 0 ? 0 : YOUNG_MS);
   return result;
-}
-
-async function untilNext(result) {
-  const held = (await outbox.pending(userId()).catch(() => [])).map((op) => op.hold_until - Date.now() + 100);
-  const soonest = Math.min(TICK_MS, ...held.filter((ms) => ms > 0));
-  return result.retry_ms === undefined ? soonest : Math.min(soonest, Math.max(result.retry_ms, 1000));
 }
 
 async function refreshPack(max_age_ms) {

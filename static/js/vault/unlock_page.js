@@ -4,8 +4,10 @@ import * as exporting from '../offline/export.js';
 import * as kept from '../offline/kept.js';
 import { ask, json, sessionEnded } from '../offline/net.js';
 import * as outbox from '../offline/outbox.js';
+import { untilNext } from '../offline/pace.js';
 import * as pages from '../offline/pages.js';
 import { send } from '../offline/sender.js';
+import * as wipe from '../offline/wipe.js';
 import { goOn } from './enter.js';
 import * as fingerprint from './fingerprint.js';
 import { moveIn } from './first_release.js';
@@ -13,7 +15,6 @@ import { lockOthers } from './idle.js';
 import { guessable, PIN_LENGTH } from './policy.js';
 import * as vault from './vault.js';
 
-const SEND_EVERY_MS = 60000;
 const ENDED = {
   tries: '输错次数太多，本机的老人资料已清除。',
   offline: '这台手机太久没有联网，本机的老人资料已清除。',
@@ -30,11 +31,24 @@ const part = (name) => document.querySelector(`[data-lock="${name}"]`);
 export async function start() {
   const page = document.querySelector('[data-page="unlock"]');
   if (!page?.hidden) return;
-  state.who = await whose();
-  if (!state.who) {
-    location.replace('/sign-in');
-    return;
+  try {
+    state.who = await whose();
+    if (!state.who) {
+      location.replace('/'); // nothing is locked here: the server says who may go where
+      return;
+    }
+    listen();
+    await show();
+  } catch (error) {
+    // Perhaps since this very moment: a server clears a lost phone while it is asked.
+    console.error('unlock', error);
+    note('这台手机现在不能解锁，请再试一次。', true);
   }
+  page.hidden = false;
+  keepSending();
+}
+
+function listen() {
   for (const button of document.querySelectorAll('[data-digit]')) {
     button.addEventListener('click', () => type(button.dataset.digit));
   }
@@ -46,9 +60,6 @@ export async function start() {
   part('export').addEventListener('click', () => exporting.save(state.who.user_id));
   part('finger').addEventListener('click', byFinger);
   document.addEventListener('keydown', keyed);
-  await show();
-  page.hidden = false;
-  keepSending();
 }
 
 /** Whose lock this is: who has just signed in, or who had the phone open last. */
@@ -349,8 +360,18 @@ async function greet() {
 
 /** 锁着也会上传: what was sealed goes without the PIN, in its author's session. */
 function keepSending() {
-  const go = () => send({ reason: 'timer' }).catch(() => {});
-  send({ reason: 'load' }).catch(() => {});
-  addEventListener('online', () => send({ reason: 'online' }).catch(() => {}));
-  setInterval(go, SEND_EVERY_MS);
+  let timer = 0;
+  const go = async (reason) => {
+    clearTimeout(timer);
+    const result = await send({ reason }).catch(() => undefined);
+    if (result?.outcome === 'revoked') {
+      await wipe.wipe(); // a lost phone is mostly found locked
+      wipe.show();
+      return;
+    }
+    clearTimeout(timer);
+    timer = setTimeout(go, await untilNext(state.who?.user_id, result), 'timer');
+  };
+  go('load');
+  addEventListener('online', () => go('online'));
 }
