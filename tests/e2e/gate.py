@@ -35,9 +35,7 @@ class Gate:
         self.rewrite: dict[str, Rewrite] = {}
         self.strip: set[str] = set()  # names of headers, in lower case, that do not come through
         self.spoiled: dict[str, str] = {}  # a mode for one path alone
-        self.held: dict[
-            str, threading.Event
-        ] = {}  # answers of a path that wait for the event
+        self.held: dict[str, threading.Event] = {}  # answers of a path that wait for the event
         self.seen: list[tuple[str, str]] = []  # (method, path) that reached the server
         self.pushed: list[list[str]] = []  # the op_ids of each push that reached the server
         # Called with "came" (True drops the request) and "done" (the server did it; True drops the answer).

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from app.accounts.models import SignInStep
+from app.accounts.models import SignInStep, Throttle, User
 from app.extensions import db
 from app.notices import service as notices
 from app.notices.models import SmsMessage
@@ -181,7 +181,7 @@ def test_one_address_may_not_ask_for_everybody(app, make, provider, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "phone", ["", "123", "1381234567x", "２３８12345678", "138123456789", "<b>", "\uffff"]
+    "phone", ["", "123", "1381234567x", "２３812345678", "138123456789", "<b>", "\uffff"]
 )
 def test_a_number_that_is_none_is_said_so(client, provider, phone) -> None:
     answer = ask(client, phone)
@@ -203,8 +203,6 @@ def test_a_revoked_phone_is_told_to_empty_itself(app, make, client, daughter, pr
     assert other.post("/api/devices/her-phone/revoke").status_code == 204
     again = app.test_client()
     with app.app_context():
-        from app.accounts.models import Throttle
-
         db.session.execute(Throttle.__table__.delete())
         db.session.commit()
     ask(again)
@@ -217,8 +215,6 @@ def test_an_old_password_does_not_keep_out_whoever_came_by_text(
 ) -> None:
     app.config["PASSWORD_MAX_AGE_DAYS"] = 1
     with app.app_context():
-        from app.accounts.models import User
-
         db.session.get_one(User, daughter).once_until = db.session.get_one(User, daughter).created_at
         db.session.commit()
     ask(client)

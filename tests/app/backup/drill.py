@@ -14,6 +14,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,8 @@ class Phone:
 class Work:
     """What two people do with the same patients; `expected` is what must be there: (record, revision)."""
 
-    def __init__(self, make: Factory, phones: list[Phone], draw: random.Random) -> None:
-        self.make, self.phones, self.draw = make, phones, draw
+    def __init__(self, make: Factory, phones: list[Phone], draw: random.Random, birth: str) -> None:
+        self.make, self.phones, self.draw, self.birth = make, phones, draw, birth
         self.expected: dict[tuple[str, int], Op] = {}
         self.newest: dict[str, int] = {}
         self.patients: list[str] = []
@@ -118,7 +119,8 @@ class Work:
     def _next(self, phone: Phone) -> Op:
         draw, pick = self.draw.random(), self.draw.choice
         if len(self.patients) < 2 or draw < 0.12:
-            op = self._op(phone, "patient.create", self.make.patient_payload(address=pick(ODD)))
+            person = self.make.patient_payload(address=pick(ODD), birth=self.birth)
+            op = self._op(phone, "patient.create", person)
             self.patients.append(op["op_id"])
         elif draw < 0.35:
             patient = pick(self.patients)
@@ -149,10 +151,9 @@ class Work:
 def drill(app: Flask, ops: int, seed: int) -> dict[str, Any]:
     """One drill on a migrated database; the app must have a BACKUP_DIR. Returns the figures."""
     draw, make = random.Random(seed), Factory(app)
-    make._count = seed * 1000
-    tag = f"{seed}"
-    phones = [Phone(make, make.user("village", username=f"v{n}-{tag}"), seals=n == 1) for n in range(2)]
-    work = Work(make, phones, draw)
+    phones = [Phone(make, make.user("village", username=f"v{n}-{seed}"), seals=n == 1) for n in range(2)]
+    born = date(1930, 1, 1) + timedelta(days=seed)  # nobody of another drill has that identity number
+    work = Work(make, phones, draw, f"{born:%Y%m%d}")
     work.do(ops // 2)
     for phone in phones:
         phone.pull()
