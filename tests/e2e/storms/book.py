@@ -16,13 +16,19 @@ from tests.e2e.world import Server
 RECORDS = """async (author) => {
   const outbox = await import('/static/js/offline/outbox.js');
   const found = await outbox.all(author);
-  return found.map(({op_id, kind, state, tries, payload}) => ({op_id, kind, state, tries, payload}));
+  return found.map(({op_id, kind, state, tries, payload = {}}) => ({op_id, kind, state, tries, payload}));
 }"""
 
 
 def records(page: Page, author: str) -> list[dict[str, Any]]:
     """Every record of this author on the phone, in the order it was made."""
     return page.evaluate(RECORDS, author)
+
+
+def find(page: Page, author: str, mark: str) -> dict[str, Any]:
+    """The one record on the phone that bears this mark."""
+    [found] = [record for record in records(page, author) if mark_of(record) == mark]
+    return found
 
 
 @dataclass
@@ -48,13 +54,15 @@ class Book:
         found = records(page, self.author)
         marks = [mark_of(record) for record in found]
         for record, mark in zip(found, marks, strict=True):
+            if not record["payload"]:
+                self.figures.blame("wrong_states", f"{record['op_id']} cannot be read")
             self.payloads.setdefault(mark, record["payload"])
         for mark in self.promised - set(marks) - self.lost:
             if not mark.startswith(self.phone):
                 continue
             self.lost.add(mark)
             self.figures.blame("lost", f"{mark} is not on the phone")
-        for mark in {mark for mark in marks if marks.count(mark) > 1}:
+        for mark in {mark for mark in marks if mark and marks.count(mark) > 1}:
             self.figures.blame("doubled", f"{mark} stands on the phone twice")
         self.judge_sent(found)
         return found
@@ -63,6 +71,8 @@ class Book:
         """What the phone calls sent, the server has, with this very content. Asked after the phone was."""
         there = self.arrived()
         for record in found:
+            if not record["kind"].startswith("visit."):
+                continue
             if record["state"] == "done" and there.get(record["op_id"]) != record["payload"]:
                 self.figures.blame("wrong_states", f"{mark_of(record)} is called sent")
 
@@ -72,6 +82,10 @@ class Book:
             "SELECT op_id, payload FROM revisions WHERE kind LIKE 'visit.%' AND author_id = ?", self.author
         )
         return {op_id: json.loads(payload) for op_id, payload in rows}
+
+    def unsent(self) -> list[str]:
+        """What somebody was told is saved, and the server has not got yet."""
+        return sorted(self.promised - self.lost - {note_of(payload) for payload in self.arrived().values()})
 
     def send_all(self, page: Page) -> None:
         """With an open line everything goes, and then the phone is read once more."""

@@ -1,4 +1,4 @@
-"""A record is changed while its push is on the way: what is called sent is what the server has."""
+"""A record is changed while a push is on the way: what is called sent is what the server has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.storms.book import Book, records
+from tests.e2e.storms import mends
+from tests.e2e.storms.book import Book, find
 from tests.e2e.storms.figures import Figures
 from tests.e2e.storms.ground import Ground, patients_on, save_visit
 from tests.e2e.world import until
@@ -17,17 +18,6 @@ from tests.e2e.world import until
 START_SENDING = """async () => {
   const { send } = await import('/static/js/offline/sender.js');
   send({reason: 'button'});
-}"""
-# The same operation written anew, as a form does that was opened before it was sent.
-OVERWRITE = """async ([record, note]) => {
-  const outbox = await import('/static/js/offline/outbox.js');
-  const { op_id, kind, payload } = record;
-  try {
-    await outbox.add({op_id, kind, label: '改', payload: {...payload, answers: {...payload.answers, note}}});
-    return true;
-  } catch {
-    return false;
-  }
 }"""
 CORRECT = """async ([record, note]) => {
   const outbox = await import('/static/js/offline/outbox.js');
@@ -39,7 +29,10 @@ NOTHING_SENDING = """async (author) => {
   const outbox = await import('/static/js/offline/outbox.js');
   return (await outbox.counts(author)).sending === 0;
 }"""
-WAIT_S = 30
+WAIT_S = 60
+
+# Before the push: what will be on the way. Returns what is to be done meanwhile.
+Way = Callable[[Ground, Page, Book, str, str], Callable[[], None]]
 
 
 def run(ground: Ground, count: int, seed: int) -> Figures:
@@ -54,27 +47,19 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
     book = Book(figures, ground.server, account["id"])
     ways = list(EDITS)
     for n in range(count):
-        mark = f"edits {seed} {n}"
-        ground.gate.turn("shut")
-        save_visit(page, people[n % len(people)], mark)
-        [record] = [r for r in records(page, account["id"]) if r["payload"]["answers"]["note"] == mark]
         way = ways[n % len(ways)]
+        meanwhile = EDITS[way](ground, page, book, people[n % len(people)], f"edits {seed} {n}")
         flight = Flight(draw.choice(("came", "done")), lost=draw.random() < 0.3)
         ground.gate.at_push = flight
         ground.gate.open()
         page.evaluate(START_SENDING)
         assert flight.reached.wait(WAIT_S), "nothing was pushed"
-        if EDITS[way](page, record, f"{mark} changed", figures):
-            book.promise(f"{mark} changed")
-            figures.more(f"{way} kept")
-        else:
-            figures.more(f"{way} refused")
-        if way != "overwrite" or f"{mark} changed" not in book.promised:
-            book.promise(mark)
-        book.judge_sent(records(page, account["id"]))
+        meanwhile()
+        figures.more(way)
+        book.look(page)
         flight.land.set()
         until(page, NOTHING_SENDING, account["id"])
-        book.judge_sent(records(page, account["id"]))
+        book.look(page)
         ground.gate.at_push = None
         book.send_all(page)
     return book.close()
@@ -95,27 +80,84 @@ class Flight:
         return self.lost
 
 
-def _undo(page: Page, record: dict[str, Any], mark: str, figures: Figures) -> bool:
+def _saved(ground: Ground, page: Page, book: Book, patient: str, mark: str) -> dict[str, Any]:
+    ground.gate.turn("shut")
+    save_visit(page, patient, mark)
+    book.promise(mark)
+    return find(page, book.author, mark)
+
+
+def _undo(ground: Ground, page: Page, book: Book, patient: str, mark: str) -> Callable[[], None]:
     """撤销 on the saved screen comes too late: the screen says so, and nothing is taken back."""
-    page.locator('[data-saved="undo"]').click()
-    try:
-        expect(page.get_by_text("已经上传，可以更正")).to_be_visible()
-    except AssertionError:
-        figures.blame("wrong_states", f"{mark}: the screen does not say that it is too late to take it back")
-    return False
+    _saved(ground, page, book, patient, mark)
+
+    def meanwhile() -> None:
+        page.locator('[data-saved="undo"]').click()
+        try:
+            expect(page.get_by_text("已经上传，可以更正")).to_be_visible()
+        except AssertionError:
+            words = f"{mark}: the screen does not say that it is too late to take it back"
+            book.figures.blame("wrong_states", words)
+
+    return meanwhile
 
 
-def _overwrite(page: Page, record: dict[str, Any], mark: str, figures: Figures) -> bool:
-    return bool(page.evaluate(OVERWRITE, [record, mark]))
+def _correct(ground: Ground, page: Page, book: Book, patient: str, mark: str) -> Callable[[], None]:
+    """A correction of what is just being sent waits for it, and arrives after it."""
+    record = _saved(ground, page, book, patient, mark)
+
+    def meanwhile() -> None:
+        page.evaluate(CORRECT, [record, f"{mark} corrected"])
+        book.promise(f"{mark} corrected")
+
+    return meanwhile
 
 
-def _correct(page: Page, record: dict[str, Any], mark: str, figures: Figures) -> bool:
-    page.evaluate(CORRECT, [record, mark])
-    return True
+def _mend(ground: Ground, page: Page, book: Book, patient: str, mark: str) -> Callable[[], None]:
+    """A refused visit is mended while another one is sent, which cannot be changed itself."""
+    refused = mends.a_refused_visit(ground, page, book, patient, mark)
+    under_way = _saved(ground, page, book, patient, mark)
+
+    def meanwhile() -> None:
+        mends.must_stand(page, book, under_way)
+        mends.mend_visit(page, book, refused, f"{mark} mended")
+        mends.must_stand(page, book, refused)
+
+    return meanwhile
 
 
-EDITS: dict[str, Callable[[Page, dict[str, Any], str, Figures], bool]] = {
+def _mended(ground: Ground, page: Page, book: Book, patient: str, mark: str) -> Callable[[], None]:
+    """The mended visit itself is sent: neither it nor what it replaces can be mended once more."""
+    refused = mends.a_refused_visit(ground, page, book, patient, mark)
+    ground.gate.turn("shut")
+    mended = mends.mend_visit(page, book, refused, f"{mark} mended")
+
+    def meanwhile() -> None:
+        mends.must_stand(page, book, mended)
+        mends.must_stand(page, book, refused)
+
+    return meanwhile
+
+
+def _follow(ground: Ground, page: Page, book: Book, patient: str, mark: str) -> Callable[[], None]:
+    """A visit of somebody registered here is sent, in vain, while their refused registration is mended."""
+    person = mends.a_refused_person(ground, page, book, mark)
+    visit = mends.a_visit_of(ground, page, book, person, mark)
+
+    def meanwhile() -> None:
+        fresh = mends.mend_person(page, person, mark)
+        book.payloads.pop(mark, None)  # it was rewritten, and rightly so
+        now = find(page, book.author, mark)
+        if now["payload"]["patient_id"] != fresh or now["op_id"] != visit["op_id"]:
+            book.figures.blame("wrong_states", f"{mark}: its visit does not follow the mended person")
+
+    return meanwhile
+
+
+EDITS: dict[str, Way] = {
+    "mend": _mend,
+    "follow": _follow,
     "undo": _undo,
-    "overwrite": _overwrite,
+    "mended": _mended,
     "correct": _correct,
 }

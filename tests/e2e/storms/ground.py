@@ -22,13 +22,13 @@ PATIENTS = """async () => {
   return Object.keys(revs).filter((url) => url.startsWith(of) && url.length === of.length + 36)
     .map((url) => url.slice(of.length));
 }"""
-ADD = """async ([patient_id, marks, hold_ms]) => {
+ADD = """async ([patient_id, marks, hold_ms, form_version]) => {
   const outbox = await import('/static/js/offline/outbox.js');
   const { localIso } = await import('/static/js/when.js');
   const answers = {meal: 0, grooming: 1, dressing: 3, toileting: 1, activity: 1};
   const ids = [];
   for (const note of marks) {
-    const payload = {patient_id, form: 'adl', form_version: 1, visited_at: localIso(new Date()), mode: 'home',
+    const payload = {patient_id, form: 'adl', form_version, visited_at: localIso(new Date()), mode: 'home',
       answers: {...answers, note}};
     const label = '生活自理能力评估';
     ids.push((await outbox.add({kind: 'visit.create', payload, label, patient_id, hold_ms})).op_id);
@@ -78,9 +78,9 @@ def patients_on(page: Page) -> list[str]:
     return sorted(found)
 
 
-def add(page: Page, patient: str, marks: list[str], hold_ms: int = 0) -> list[str]:
+def add(page: Page, patient: str, marks: list[str], hold_ms: int = 0, form_version: int = 1) -> list[str]:
     """Save visits as the form does, without the form. Returns their op_ids once all are on the disk."""
-    return page.evaluate(ADD, [patient, marks, hold_ms])
+    return page.evaluate(ADD, [patient, marks, hold_ms, form_version])
 
 
 def open_form(page: Page, patient: str) -> None:

@@ -1,4 +1,4 @@
-"""The browser is killed at any moment around saving and sending; the same profile is opened again."""
+"""The browser is killed around saving, sending and unlocking; the same profile is opened again."""
 
 from __future__ import annotations
 
@@ -8,41 +8,36 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from contextlib import suppress
 
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Error
 
-from tests.e2e import rounds
-from tests.e2e.storms.book import Book
+from tests.e2e.engines.driver import patiently
+from tests.e2e.storms.book import Book, mark_of
+from tests.e2e.storms.drafts import typed_and_killed
 from tests.e2e.storms.figures import Figures
 from tests.e2e.storms.ground import (
-    ADL,
     Ground,
     fill_form,
     open_form,
     patients_on,
     press_send,
     save_visit,
+    strip,
 )
-from tests.e2e.world import Phone
+from tests.e2e.world import LOCK_TAKES, PIN, Phone, press, unlock, until
 
-# typing: before anything was saved. click: from just before the press to well after. said: once the screen
-# said it. came: the push is on its way. done: the server has it, the phone has not heard.
-MOMENTS = ("click", "came", "typing", "done", "said")
+# rested: some seconds after the last letter. typing: among the letters, before anything was saved. click:
+# from just before the press to well after. said: once the screen said it. came: the push is on its way. done:
+# the server has it, the phone has not heard. unlocking: from the last digit of the PIN to well after.
+MOMENTS = ("rested", "came", "said", "click", "unlocking", "typing", "done")
 AFTER_CLICK_S = 0.4
-TYPING_S = (1, 9)  # mostly longer than may be lost
+RESTED_S = (3, 6)  # a draft is on the disk by then, all of it
 MOST_LOST_S = 5.0  # of typed text; or a single field
-LETTERS = "慢走下楼扶墙饮食清淡睡眠一般按时服药"
-
-
-@dataclass
-class Typing:
-    """When which field was filled or touched last, on the test's own clock."""
-
-    fields: dict[str, float] = field(default_factory=dict)
-    note: str = ""
-    at: list[float] = field(default_factory=list)  # one moment for each letter of the note
+AFTER_PIN_S = 1.5
+LEFT_LOCKED = 0.4  # so often nobody gives the PIN at first, where something waits
+UPLOADED_S = 90  # behind the lock: a held record's ten seconds, the next minute's turn, a busy machine
+NONE_HERE_ONLY = "() => !document.querySelector('#strip .strip-words').textContent.includes('仅在本机')"
 
 
 def run(ground: Ground, count: int, seed: int) -> Figures:
@@ -65,6 +60,9 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
         ground.gate.at_push = None
         ground.gate.turn(draw.choice(("open", "shut")))
         phone.open()
+        first = not figures.also.get("uploaded behind the lock")
+        if book.unsent() and (first or draw.random() < LEFT_LOCKED):
+            _left_locked(ground, phone, book)
         phone.wake()
         book.look(phone.page)
     ground.gate.open()
@@ -72,60 +70,42 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
     return book.close()
 
 
+def _left_locked(ground: Ground, phone: Phone, book: Book) -> None:
+    """Nobody gives the PIN. With a line, what was sealed goes all the same; then its receipts are there."""
+    ground.gate.open()
+    phone.page.goto("/outbox")
+    until(phone.page, LOCK_TAKES)
+    waited = book.unsent()
+    try:
+        patiently(lambda: not book.unsent(), UPLOADED_S, lambda: f"not uploaded: {book.unsent()}")
+        until(phone.page, NONE_HERE_ONLY)
+    except AssertionError as error:
+        book.figures.blame("wrong_states", f"behind the lock: {error}, the strip says {strip(phone.page)}")
+    unlock(phone.page)
+    there = {mark_of(record): record["state"] for record in book.look(phone.page)}
+    for mark in waited:
+        if there.get(mark) != "done":
+            book.figures.blame(
+                "wrong_states", f"{mark} was uploaded behind the lock and is {there.get(mark)}"
+            )
+    book.figures.more("uploaded behind the lock", len(waited))
+
+
 def _killed_while_typing(
     ground: Ground, phone: Phone, book: Book, draw: random.Random, patient: str, mark: str
 ) -> None:
-    page = phone.page
-    open_form(page, patient)
-    before = _answers(page)
-    typed = Typing()
-    end = time.monotonic() + draw.uniform(*TYPING_S)
-    for name, score in ADL.items():
-        if before.get(name) != str(score):
-            rounds.choose(page, name, score)
-            typed.fields[name] = time.monotonic()
-        if time.monotonic() > end:
-            break
-    box = page.locator('#visit-form [name="note"]')
-    box.fill("")
-    while time.monotonic() < end:
-        letter = draw.choice(LETTERS)
-        box.press_sequentially(letter, delay=draw.uniform(0, 150))
-        typed.note += letter
-        typed.at.append(time.monotonic())
-    killed_at = time.monotonic()
-    phone.kill()
-    ground.gate.turn("shut")
-    phone.open()
-    phone.wake()
-    open_form(phone.page, patient)
-    _judge_draft(book.figures, typed, _answers(phone.page), killed_at, mark)
-    phone.kill()
-
-
-def _judge_draft(figures: Figures, typed: Typing, after: dict[str, str], killed_at: float, mark: str) -> None:
-    gone = {name: at for name, at in typed.fields.items() if after.get(name) != str(ADL[name])}
-    note = after.get("note", "")
-    if note != typed.note:
-        pairs = zip_longest(note, typed.note)
-        same = next(place for place, (kept, written) in enumerate(pairs) if kept != written)
-        if same < len(typed.at):
-            gone["note"] = typed.at[same]
-    seconds = killed_at - min(gone.values(), default=killed_at)
-    figures.most("s of typing lost at most", seconds)
+    gone, seconds = typed_and_killed(ground, phone, draw, patient, rest_ms=0)
+    book.figures.most("s of typing lost at most", seconds)
     if seconds > MOST_LOST_S and len(gone) > 1:
-        figures.blame("lost", f"{mark}: {seconds:.1f} s of typing in {sorted(gone)}")
+        book.figures.blame("lost", f"{mark}: {seconds:.1f} s of typing in {gone}")
 
 
-def _answers(page: Page) -> dict[str, str]:
-    names = [*ADL, "note"]
-    return page.evaluate(
-        """(names) => {
-          const form = document.getElementById('visit-form');
-          return Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
-        }""",
-        names,
-    )
+def _killed_when_rested(
+    ground: Ground, phone: Phone, book: Book, draw: random.Random, patient: str, mark: str
+) -> None:
+    gone, _ = typed_and_killed(ground, phone, draw, patient, rest_ms=1000 * draw.uniform(*RESTED_S))
+    if gone:
+        book.figures.blame("lost", f"{mark}: {gone}, though nobody typed for {RESTED_S[0]} s")
 
 
 def _killed_around_the_click(
@@ -155,6 +135,26 @@ def _killed_once_it_said_so(
     save_visit(phone.page, patient, mark)
     book.promise(mark)
     phone.kill()
+
+
+def _killed_while_unlocking(
+    ground: Ground, phone: Phone, book: Book, draw: random.Random, patient: str, mark: str
+) -> None:
+    """What waits is closed under the new seal key, and sent, just when the PIN was given."""
+    save_visit(phone.page, patient, mark)
+    book.promise(mark)
+    phone.kill()
+    ground.gate.turn(draw.choice(("open", "shut")))
+    phone.open()
+    phone.page.goto("/outbox")
+    press(phone.page, PIN[:-1])
+    group = phone.browser_pid()
+    blow = threading.Timer(draw.uniform(0, AFTER_PIN_S), os.killpg, (group, signal.SIGKILL))
+    blow.start()
+    with suppress(Error):  # it may die under the thumb
+        phone.page.locator(f'[data-digit="{PIN[-1]}"]').click()
+    blow.join()
+    phone.gone(group)
 
 
 def _killed_while_pushing(
@@ -188,7 +188,9 @@ def _killed_while_pushing(
 
 
 ROUNDS: dict[str, Callable[[Ground, Phone, Book, random.Random, str, str], None]] = {
+    "rested": _killed_when_rested,
     "typing": _killed_while_typing,
+    "unlocking": _killed_while_unlocking,
     "click": _killed_around_the_click,
     "said": _killed_once_it_said_so,
     "came": _killed_while_pushing("came"),
