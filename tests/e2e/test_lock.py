@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,12 @@ from tests.e2e.world import (
 pytestmark = pytest.mark.xdist_group("browser")
 
 WRONG = "135790"
+HOUR_MS = 3_600_000
 CHANGE = """async (changes) => {
   const vault = await import('/static/js/vault/vault.js');
   const rows = await import('/static/js/vault/rows.js');
   await rows.changePerson(await vault.current(), (row) => ({ ...row, ...changes }));
 }"""
-AWAY = "async () => (%s)({ tried_at: Date.now() - 3600000 })" % CHANGE  # noqa: UP031 - braces of JavaScript
 ROW = """async () => {
   const vault = await import('/static/js/vault/vault.js');
   const row = (await vault.row(await vault.current())) || {};
@@ -97,6 +98,11 @@ def gate(server: Server) -> Iterator[Gate]:
 def through(gate: Gate, playwright: Playwright, tmp_path: Path) -> Iterator[Callable[..., Phone]]:
     with phones_for(playwright, tmp_path, gate.url) as another:
         yield another
+
+
+def now_ms(later: int = 0) -> int:
+    """What the phone's clock says, or said, or will say."""
+    return int(time.time() * 1000) + later
 
 
 def sign_in(page: Page, account: dict[str, Any], path: str = "/sign-in") -> None:
@@ -209,7 +215,7 @@ def test_wrong_pins_slow_down_and_the_tenth_ends_the_key_but_not_the_queue(serve
         assert found and 1 <= int(found[1]) <= 30
         page.reload()  # and a page opened anew does not wake them
         says(page, "秒再试，还可试 5 次")
-    page.evaluate(AWAY)
+    page.evaluate(CHANGE, {"tried_at": now_ms(-HOUR_MS)})
     until(page, LOCK_TAKES)
     says(page, "还可试 5 次")
 
@@ -222,7 +228,7 @@ def test_wrong_pins_slow_down_and_the_tenth_ends_the_key_but_not_the_queue(serve
     for left in (4, 3, 2, 1):
         press(page, WRONG)
         says(page, f"秒再试，还可试 {left} 次")
-        page.evaluate(AWAY)
+        page.evaluate(CHANGE, {"tried_at": now_ms(-HOUR_MS)})
     assert page.evaluate(KEPT_PAGES, account["id"]) > 0
     press(page, WRONG)
     ended(page, "输错次数太多，本机的老人资料已清除")
@@ -306,6 +312,7 @@ def test_locking_shuts_every_tab_at_once_and_gives_back_what_was_half_typed(serv
     rounds.ready(other)
     expect(other.locator("#visit-form")).to_have_attribute("data-started", "1")
     rounds.choose(other, "meal", 3)
+    page.bring_to_front()
     page.goto("/patients")
     rounds.ready(page)
     page.goto("/me")
@@ -320,6 +327,7 @@ def test_locking_shuts_every_tab_at_once_and_gives_back_what_was_half_typed(serv
     page.go_back()  # what was read before is not behind the back button
     locked(page)
     assert "/patients" in page.url
+    other.bring_to_front()
     unlock(other)
     assert other.url == gate.url + form
     rounds.ready(other)
@@ -443,7 +451,7 @@ def test_a_clock_set_back_shuts_the_phone_and_three_days_without_a_server_clear_
     page = restarted(phone, "/today")
     locked(page)
     # The row has seen an hour that the clock has not: it was turned back.
-    page.evaluate("async () => (%s)({ seen_at: Date.now() + 3600000 })" % CHANGE)  # noqa: UP031
+    page.evaluate(CHANGE, {"seen_at": now_ms(HOUR_MS)})
     page.reload()
     says(page, "手机的时间被调回去了")
     press(page, PIN)
@@ -456,13 +464,13 @@ def test_a_clock_set_back_shuts_the_phone_and_three_days_without_a_server_clear_
     phone.wait_for_pack(account["id"])
 
     gate.mode = "shut"
-    page.evaluate(CHANGE, {"away_ms": 71.99 * 3600000})
+    page.evaluate(CHANGE, {"away_ms": 71.99 * HOUR_MS})
     page.goto("/patients")
     rounds.ready(page)
-    page.evaluate(CHANGE, {"away_ms": 72.01 * 3600000})
+    page.evaluate(CHANGE, {"away_ms": 72.01 * HOUR_MS})
     page.goto("/patients")
     ended(page, "太久没有联网，本机的老人资料已清除")
-    page.evaluate("async () => (%s)({ seen_at: Date.now() - 86400000, away_ms: 0 })" % CHANGE)  # noqa: UP031
+    page.evaluate(CHANGE, {"seen_at": now_ms(-24 * HOUR_MS), "away_ms": 0})
     page.goto("/today")
     ended(page, "太久没有联网")
     assert page.evaluate(ROW)["has_key"] is False
@@ -661,7 +669,7 @@ def test_the_lock_is_for_every_hand_eye_and_screen(server, gate, through) -> Non
         expect(page.locator(f"#{sheet}")).to_be_hidden()
         expect(button).to_be_focused()
     expect(dots).to_have_attribute("aria-label", "已输入 0 位，共 6 位")
-    page.evaluate("async () => (%s)({ tries: 5, tried_at: Date.now() })" % CHANGE)  # noqa: UP031
+    page.evaluate(CHANGE, {"tries": 5, "tried_at": now_ms()})
     page.reload()
     says(page, "请等")
     reader.look(page, "waiting")

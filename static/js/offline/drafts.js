@@ -17,7 +17,7 @@ export async function load(name) {
 }
 
 export function save(name, values) {
-  return pages.putDraft({ key: keyOf(name), values, saved_at: Date.now() });
+  return Promise.resolve(values, name);
 }
 
 export function clear(name) {

@@ -31,9 +31,14 @@ export function newDataKey() {
 
 /** PBKDF2 rounds that take this phone about half a second; never fewer than 600,000. */
 export async function rounds(clock = () => performance.now()) {
-  const begin = clock();
-  await pinKey('000000', random(16), PROBE_ROUNDS);
-  const each_ms = Math.max(clock() - begin, 0.1) / PROBE_ROUNDS;
+  // The best of three: the first one pays for starting up, and a busy moment says little about the phone.
+  let best_ms = Infinity;
+  for (let probe = 0; probe < 3; probe += 1) {
+    const begin = clock();
+    await pinKey('000000', random(16), PROBE_ROUNDS);
+    best_ms = Math.min(best_ms, clock() - begin);
+  }
+  const each_ms = Math.max(best_ms, 0.1) / PROBE_ROUNDS;
   return Math.round(Math.min(Math.max(UNLOCK_MS / each_ms, FEWEST_ROUNDS), MOST_ROUNDS));
 }
 
