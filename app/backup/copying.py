@@ -21,7 +21,7 @@ from app.config import engine_options
 from app.extensions import db, writing
 
 CHUNK = 1000
-FILLED_BY_MIGRATIONS = ("feed_head", content.VERSION_TABLE)
+FILLED_BY_MIGRATIONS = ("feed_head", "audit_chain", content.VERSION_TABLE)
 Progress = Callable[[str, int, int], None]
 
 
