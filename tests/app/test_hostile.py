@@ -456,9 +456,13 @@ def test_numbers_in_addresses_are_plain_digits(make, town) -> None:
 
 def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -> None:
     """The fields are those of the page's own form; two take a text in turn, then all take it at once."""
+    app.config["SMS_SIGN_IN"] = True
     order, done, visit = town.order(), town.bring_to("done"), Bases(town).visit()
     on = [
         (app.test_client(), "/sign-in"),
+        (app.test_client(), "/sign-in/sms"),
+        (town.doctor, "/me/password"),
+        (town.doctor, "/me/two-step"),
         (town.doctor, "/patients/new"),
         (town.doctor, f"/patients/{town.patient}"),
         (town.doctor, f"/patients/{town.patient}/edit"),

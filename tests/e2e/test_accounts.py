@@ -45,7 +45,7 @@ def set_up(page: Page, account: dict[str, Any]) -> Authenticator:
     expect(page.locator("svg.qr")).to_be_visible()
     authenticator = Authenticator(re.sub(r"\s", "", page.locator(".secret").inner_text()))
     page.fill("#code", authenticator.code())
-    page.click(".account-form button")
+    page.click(".account-form button.solid", no_wait_after=True)
     expect(page.locator(".recovery li")).to_have_count(10)
     return authenticator
 
@@ -136,7 +136,7 @@ def test_the_pages_of_accounts_have_no_serious_fault_and_fit_a_small_phone(serve
     reader.look(page, "/me/two-step, the code")
     authenticator = Authenticator(re.sub(r"\s", "", page.locator(".secret").inner_text()))
     page.fill("#code", authenticator.code())
-    page.click(".account-form button")
+    page.click(".account-form button.solid", no_wait_after=True)
     reader.look(page, "recovery codes")
     reader.visit(page, "/me/two-step")
     for summary in page.locator("summary").all():

@@ -13,6 +13,7 @@ from app.accounts import passwords
 @pytest.fixture(autouse=True)
 def quick_argon2(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(passwords, "hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    monkeypatch.setattr(passwords, "lighter", passwords.hasher)
     passwords._nobody.cache_clear()
     yield
     passwords._nobody.cache_clear()
