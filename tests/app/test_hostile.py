@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.accounts import service as accounts
+from app.accounts import attempts, credentials
 from app.extensions import db
 from app.shared import clock
 from app.sync import routes
@@ -59,8 +59,8 @@ SCORES = {"overall", "attitude", "skill", "timely", "explain", "fee", "recommend
 def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits have tests of their own."""
     monkeypatch.setattr(routes, "PUSHES_A_MINUTE", 10**9)
-    monkeypatch.setattr(accounts, "ATTEMPTS", 10**9)
-    monkeypatch.setattr(accounts, "ADDRESS_ATTEMPTS", 10**9)
+    monkeypatch.setattr(attempts, "check", lambda attempt: None)
+    monkeypatch.setattr(credentials, "FREE_TRIES", 10**9)
 
 
 @pytest.fixture
