@@ -85,7 +85,7 @@ def held(server: Any, mark: str) -> int:
 def test_what_is_on_the_phone_opens_on_every_bad_line_and_nothing_foreign_stays(
     server, gate, through, mode
 ) -> None:
-    phone, page, patient = ready_to_go(through, server.account("doctor"))
+    _phone, page, patient = ready_to_go(through, server.account("doctor"))
     before = gate.faults
     gate.turn(mode)
     opened = 0
@@ -144,7 +144,7 @@ def test_a_line_that_hung_and_goes_on_brings_the_page_too(server, gate, through)
 
 
 def test_a_portal_at_any_moment_is_never_taken_for_us(server, gate, through) -> None:
-    phone, page, patient = ready_to_go(through, server.account("doctor"))
+    _phone, page, patient = ready_to_go(through, server.account("doctor"))
     page.goto("/outbox")
     known = page.evaluate(META)
     mark = "past the portal"

@@ -208,7 +208,7 @@ def test_signing_in_in_another_tab_locks_the_first_person_s_tabs(server, gate, t
     expect(tab.locator('[data-lock="name"]')).to_have_text(second["name"])
     expect(page.locator('[data-page="unlock"]:not([hidden])')).to_be_visible()
     set_pin(tab)
-    until(tab, "() => document.body.dataset.user === '%s'" % second["id"])
+    until(tab, "() => document.body.dataset.user === '{}'".format(second["id"]))
     gate.spoiled.clear()
     page.goto("/outbox")  # the tab that was hers belongs to who has the phone open now
     rounds.ready(page)

@@ -82,6 +82,7 @@ async function submit(form, submitter) {
       hold_ms: hold ? Number(hold) * 1000 : 0,
     });
     await forget(form);
+    if (opId) handled();
     fresh.settled();
     saved(form, record);
   } catch (error) {
@@ -89,6 +90,13 @@ async function submit(form, submitter) {
   } finally {
     delete form.dataset.busy;
   }
+}
+
+/** The record of ?op= is seen to: a fresher copy of this page must not ask about it again. */
+export function handled() {
+  const url = new URL(location.href);
+  url.searchParams.delete('op');
+  history.replaceState(history.state, '', url);
 }
 
 function saved(form, record) {

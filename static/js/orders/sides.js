@@ -79,7 +79,10 @@ function note(place, ...facts) {
 }
 
 async function ways(place, record, { both, kept }) {
-  const drop = () => outbox.discard(record.op_id);
+  const drop = async () => {
+    await outbox.discard(record.op_id);
+    opforms.handled();
+  };
   if (kept || record.result?.code === 'already_applied') {
     place.append(button('知道了', 'solid', drop));
     return;
@@ -117,6 +120,7 @@ async function insist(event, record, base_revision) {
   const { kind, payload, label, patient_id, patient_name, op_id } = record;
   try {
     await outbox.add({ kind, payload, base_revision, label, patient_id, patient_name, replaces: op_id });
+    opforms.handled();
   } catch (error) {
     const says = Object.assign(document.createElement('p'), { className: 'message fault' });
     says.setAttribute('role', 'alert');
