@@ -23,9 +23,9 @@ test: setup ## everything: SQLite and PostgreSQL, both languages, three browsers
 	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadfile
 	@$(MAKE) --no-print-directory node-test
 
-e2e: setup ## only the browser tests
+e2e: setup ## every browser test, those that take minutes included
 	@tools/engines.sh
-	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest tests/e2e
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest tests/e2e --long
 
 check: setup ## ruff, mypy, import-linter, djlint, biome, node --test
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--visits", type=int, default=VISITS, metavar="N", help="saved while the line flips")
     group.addoption("--wipes", type=int, default=2, metavar="N", help="lost phones that empty themselves")
     group.addoption("--storm-seed", type=int, default=1, metavar="N")
+    parser.addoption("--long", action="store_true", help="also the browser tests that take minutes each")
     parser.addoption(
         "--backups", type=int, default=3, metavar="N", help="made while others write, and restored"
     )

@@ -173,6 +173,12 @@ def test_no_field_but_those_of_the_sign_in_is_filled_in_by_the_browser() -> None
     assert words == {
         ("accounts/sign_in.html", "username"),
         ("accounts/sign_in.html", "current-password"),
+        # One's own account, and nobody's health: the password store and the text message may help.
+        ("accounts/_fields.html", "{{ 'new-password' if fresh else 'current-password' }}"),
+        ("accounts/_fields.html", "one-time-code"),
+        ("accounts/password.html", "username"),
+        ("accounts/sign_in_sms.html", "tel-national"),
+        ("accounts/two_step.html", "username"),
     }
 
 

@@ -56,3 +56,19 @@ def phone(playwright: Playwright, server: Server, tmp_path: Path) -> Iterator[Ca
     """phone("doctor's") is a new browser."""
     with phones_for(playwright, tmp_path, server.url) as another:
         yield another
+
+
+# Each of these drives phones for minutes. `make e2e` runs them; the suite keeps to ten minutes without them.
+LONG = {
+    "test_accounts", "test_bad_lines", "test_care", "test_carried", "test_devices", "test_lock",
+    "test_lost_phone", "test_readlog", "test_shared_phone", "test_storms", "test_typed",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.path.stem in LONG and item.path.parent.name == "e2e"]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

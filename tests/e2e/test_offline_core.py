@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Playwright
 
 from app import guard
 from tests.e2e import rounds
-from tests.e2e.world import Phone, set_pin, unlock
+from tests.e2e.world import Phone, pass_lock, unlock
 
 META = """async () => {
   const pages = await import('/static/js/offline/pages.js');
@@ -63,10 +63,7 @@ def sign_in(phone: Phone, account: dict[str, Any], pack: bool = True) -> dict[st
     page.fill("#password", account["password"])
     page.click("button[type=submit]")
     page.wait_for_url("**/unlock*")
-    if page.locator('[data-lock="ask"]').inner_text() == "输入 6 位解锁密码":
-        unlock(page)
-    else:
-        set_pin(page)
+    pass_lock(page)
     until(page, CONTROLLED)
     return until(page, META, lambda meta: meta and meta["user"] == account["id"]) if pack else {}
 

@@ -46,8 +46,8 @@ async function leave() {
   await readlog.report(user, { timeout_ms: 3000 }).catch(() => {}); // it goes with the pages
   const out = await sessionEnded();
   try {
-    await kept.signedOut(user);
     await (out ? vault.forget(user) : vault.end(user, 'signed_out'));
+    await kept.signedOut(user);
     await lockOthers(user);
     await pages.drop(user);
   } catch {

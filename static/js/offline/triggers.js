@@ -7,6 +7,7 @@ import * as exporting from './export.js';
 import * as fresh from './fresh.js';
 import { report, whenRevoked } from './net.js';
 import * as notice from './notice.js';
+import * as outbox from './outbox.js';
 import * as overlay from './overlay.js';
 import { untilNext } from './pace.js';
 import * as pack from './pack.js';

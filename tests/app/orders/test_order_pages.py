@@ -135,7 +135,7 @@ def test_the_performer_has_one_main_button_for_the_next_step(town: Town) -> None
     words = {"scheduled": "接单", "accepted": "出发", "en_route": "开始服务", "in_service": "完成"}
     for state, button in words.items():
         html = town.provider.get(f"/orders/{town.bring_to(state)}").get_data(as_text=True)
-        forms = re.findall(r'<form id="move-(\w+)"[^>]*?(hidden)?>', html, re.DOTALL)
+        forms = re.findall(r'<form autocomplete="off" id="move-(\w+)"[^>]*?(hidden)?>', html, re.DOTALL)
         assert [hidden for _, hidden in forms].count("") == 1
         assert f">{button}</button>" in html
 
