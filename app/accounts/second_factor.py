@@ -171,7 +171,7 @@ def _new_codes(user: User) -> list[str]:
     while len(fresh) < RECOVERY_CODES:
         text = codes.make()
         fresh[text[: codes.GROUP]] = text
-    hashes = {hint: passwords.hash_password(text.replace("-", "")) for hint, text in fresh.items()}
+    hashes = {hint: passwords.hash_code(text.replace("-", "")) for hint, text in fresh.items()}
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     for hint, code_hash in hashes.items():
         db.session.add(RecoveryCode(id=new_id(), user_id=user_id, hint=hint, code_hash=code_hash))

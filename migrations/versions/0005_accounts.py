@@ -67,10 +67,8 @@ def downgrade() -> None:
     op.drop_table("sign_in_steps")
     op.drop_table("recovery_codes")
     op.drop_table("second_factors")
-    with op.batch_alter_table("sms_messages", schema=None) as batch_op:
-        batch_op.drop_column("good_until")
-    with op.batch_alter_table("login_sessions", schema=None) as batch_op:
-        batch_op.drop_column("means")
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.drop_column("once_until")
-        batch_op.drop_column("password_changed_at")
+    # Not as a batch: that would make `users` anew on SQLite, and others refer to it.
+    op.drop_column("sms_messages", "good_until")
+    op.drop_column("login_sessions", "means")
+    op.drop_column("users", "once_until")
+    op.drop_column("users", "password_changed_at")

@@ -19,6 +19,16 @@ WRONG = [
     ({"SMS_SENDER": "twilio"}, "TWILIO_ACCOUNT_SID is missing"),
     ({"SMS_SENDER": "twilio", "TWILIO_ACCOUNT_SID": "a"}, "TWILIO_AUTH_TOKEN is missing"),
     ({"SESSION_HOURS": "0"}, "SESSION_HOURS must be a whole number from 1"),
+    ({"SESSION_IDLE_MINUTES": "4"}, "SESSION_IDLE_MINUTES must be a whole number from 5 to 720"),
+    ({"FIELD_IDLE_HOURS": "0"}, "FIELD_IDLE_HOURS must be a whole number from 1 to 168"),
+    ({"PASSWORD_MAX_AGE_DAYS": "-1"}, "PASSWORD_MAX_AGE_DAYS must be a whole number from 0 to 3650"),
+    ({"TOTP_ROLES": "admin,famly"}, "TOTP_ROLES must be staff, or some of doctor.*; not 'famly'"),
+    ({"TOTP_ROLES": "family"}, "TOTP_ROLES must be staff"),
+    ({"SIGN_IN_TRIES": "11"}, "SIGN_IN_TRIES must be a whole number from 3 to 10"),
+    ({"SIGN_IN_ACCOUNT_TRIES": "4"}, "SIGN_IN_ACCOUNT_TRIES must be a whole number from 5 to 100"),
+    ({"SIGN_IN_ADDRESS_TRIES": "19"}, "SIGN_IN_ADDRESS_TRIES must be a whole number from 20"),
+    ({"SIGN_IN_ALL_TRIES": "99"}, "SIGN_IN_ALL_TRIES must be a whole number from 100"),
+    ({"SMS_CODES_A_DAY": "many"}, "SMS_CODES_A_DAY must be a whole number from 0"),
     ({"SESSION_HOURS": "eight"}, "SESSION_HOURS must be a whole number"),
     ({"SECRET_KEY_FALLBACKS": f"{SECRET},short"}, "SECRET_KEY_FALLBACKS must be former"),
     ({"LOCK_MINUTES": "61"}, "LOCK_MINUTES must be a whole number from 1 to 60"),
@@ -78,3 +88,11 @@ def test_a_former_secret_is_never_told():
     with pytest.raises(SettingError) as caught:
         read_settings(GOOD | {"SECRET_KEY_FALLBACKS": "my former secret"})
     assert "my former secret" not in str(caught.value)
+
+
+def test_roles_that_must_have_a_second_factor_are_named_or_all_of_the_staff():
+    assert read_settings(GOOD).totp_roles == ()
+    assert read_settings(GOOD | {"TOTP_ROLES": " admin, manager "}).totp_roles == ("admin", "manager")
+    assert set(read_settings(GOOD | {"TOTP_ROLES": "staff"}).totp_roles) == {
+        "doctor", "nurse", "village", "provider", "dispatcher", "manager", "supervisor", "admin",
+    }  # fmt: skip

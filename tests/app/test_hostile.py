@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.accounts import service as accounts
+from app.accounts import attempts, credentials
 from app.extensions import db
 from app.shared import clock
 from app.sync import routes
@@ -59,8 +59,8 @@ SCORES = {"overall", "attitude", "skill", "timely", "explain", "fee", "recommend
 def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits have tests of their own."""
     monkeypatch.setattr(routes, "PUSHES_A_MINUTE", 10**9)
-    monkeypatch.setattr(accounts, "ATTEMPTS", 10**9)
-    monkeypatch.setattr(accounts, "ADDRESS_ATTEMPTS", 10**9)
+    monkeypatch.setattr(attempts, "check", lambda attempt: None)
+    monkeypatch.setattr(credentials, "FREE_TRIES", 10**9)
 
 
 @pytest.fixture
@@ -456,9 +456,13 @@ def test_numbers_in_addresses_are_plain_digits(make, town) -> None:
 
 def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -> None:
     """The fields are those of the page's own form; two take a text in turn, then all take it at once."""
+    app.config["SMS_SIGN_IN"] = True
     order, done, visit = town.order(), town.bring_to("done"), Bases(town).visit()
     on = [
         (app.test_client(), "/sign-in"),
+        (app.test_client(), "/sign-in/sms"),
+        (town.doctor, "/me/password"),
+        (town.doctor, "/me/two-step"),
         (town.doctor, "/patients/new"),
         (town.doctor, f"/patients/{town.patient}"),
         (town.doctor, f"/patients/{town.patient}/edit"),
