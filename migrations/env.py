@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection
 
@@ -29,8 +30,25 @@ def _on(connection: Connection) -> None:
         user_module_prefix="columns.",
         render_item=_render,
     )
-    with context.begin_transaction():
-        context.run_migrations()
+    if connection.dialect.name != "sqlite":
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    # SQLite alters a table by making it anew, which must not count as deleting what others point to
+    # (sqlite.org/lang_altertable.html §7). The setting only takes effect outside a transaction.
+    raw = connection.connection.driver_connection
+    enforced = raw.execute("PRAGMA foreign_keys").fetchone()[0]
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+        loose = raw.execute("PRAGMA foreign_key_check").fetchall()
+    finally:
+        connection.rollback()
+        raw.execute(f"PRAGMA foreign_keys={enforced}")
+    if loose:
+        raise CommandError(f"{len(loose)} rows point to rows that are missing, e.g. in {loose[0][0]}")
 
 
 def _render(kind: str, item: object, _autogen: object) -> str | bool:

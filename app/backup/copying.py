@@ -81,8 +81,7 @@ def _copied(source: Connection, target: Connection, progress: Progress) -> list[
             continue
         if table.name not in there:
             raise BackupError(f"{table.name} is not a table of this program")
-        if table.name in FILLED_BY_MIGRATIONS:
-            target.execute(there[table.name].delete())
+        target.execute(there[table.name].delete())  # what the migrations put there, nothing else
         moved.append(_table(source, target, table, there[table.name], progress))
     target.commit()
     return moved

@@ -174,7 +174,8 @@ def upgrade(connection: Connection) -> None:
 
 
 def _stamp() -> str:
-    return f"{clock.local(clock.now()):%Y%m%d-%H%M%S}"
+    """To the microsecond: nothing that was set aside before may be replaced by it."""
+    return f"{clock.local(clock.now()):%Y%m%d-%H%M%S-%f}"
 
 
 def _file() -> Path:

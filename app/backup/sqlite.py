@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Engine, StaticPool, create_engine
+from sqlalchemy.exc import DatabaseError
 
 from app.backup import archive
 from app.backup.trouble import BackupError
@@ -49,7 +50,7 @@ def snapshot(path: Path) -> Iterator[tuple[Engine, IO[bytes]]]:
             file.flush()
             _alone_with(copy)
             yield _engine(copy), file
-    except sqlite3.Error as error:
+    except (sqlite3.Error, DatabaseError) as error:
         raise BackupError(f"{path}: {_words(error)}") from None
 
 
@@ -61,7 +62,7 @@ def unpacked(body: Iterator[bytes], folder: Path) -> Iterator[Engine]:
             write(body, file, folder)
             _alone_with(copy)
             yield _engine(copy)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, DatabaseError) as error:
         raise BackupError(f"the database in the backup is damaged: {_words(error)}") from None
 
 
@@ -125,9 +126,12 @@ def named(path: Path) -> tuple[sqlite3.Connection, Engine]:
 
 def faults(engine: Engine) -> list[str]:
     """What SQLite itself finds wrong with the file."""
-    with engine.connect() as connection:
-        said = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
-        loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    try:
+        with engine.connect() as connection:
+            said = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+            loose = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    except DatabaseError as error:  # too damaged to be looked through
+        return [str(error.orig)]
     found = [line for line in said if line != "ok"]
     return found + [f"{row[0]} points to a missing {row[2]}" for row in loose[:5]]
 
@@ -206,5 +210,6 @@ def put(new: Path, path: Path, aside: Path | None) -> None:
             held.close()
 
 
-def _words(error: sqlite3.Error) -> str:
-    return str(error) or type(error).__name__
+def _words(error: sqlite3.Error | DatabaseError) -> str:
+    """SQLite's own words: those of SQLAlchemy show the statement."""
+    return str(getattr(error, "orig", error)) or type(error).__name__

@@ -75,6 +75,7 @@ def test_what_was_backed_up_comes_back_row_for_row_elsewhere(app, make, elsewher
     }
     assert pulled == {op["op_id"]: op["payload"] for op in done}
     assert {r["status"] for r in doctor.push(phone, *done[:100])} == {"duplicate"}
+    assert run(elsewhere, "audit", "verify").exit_code == 0
 
 
 def test_a_backup_made_while_others_write_is_of_one_moment(app, make, elsewhere, pytestconfig) -> None:
@@ -142,7 +143,7 @@ def test_restoring_asks_and_keeps_what_was_there(app, make, folder, tmp_path) ->
             and names[1] == "own.db.replaced"
             and not any("restoring" in n for n in names)
         )
-        [aside] = (tmp_path / "data").glob("own.db.replaced-????????-??????")
+        [aside] = (tmp_path / "data").glob("own.db.replaced-*")
         old = an_app(f"sqlite:///{aside}", folder)
         assert content.differences(then, everything(old)) == []
     else:

@@ -57,6 +57,7 @@ def test_everything_is_there_and_phones_go_on(app, make, other, folder) -> None:
     with there.app_context():
         assert db.session.scalar(select(func.max(AuditLine.id))) > last
         db.session.remove()
+    assert run(there, "audit", "verify").exit_code == 0
     close(there)
 
 
