@@ -91,6 +91,8 @@ def give_step_cookie(response: Response, token: str) -> None:
 
 
 def take_step_cookie(response: Response) -> None:
+    if step_cookie_name() not in request.cookies:
+        return
     response.delete_cookie(
         step_cookie_name(), path="/", secure=current_app.config["TLS"], httponly=True, samesite="Lax"
     )
@@ -106,8 +108,8 @@ def give_cookie(response: Response, token: str) -> None:
         samesite="Lax",
         path="/",
     )
-
-    response.delete_cookie(EMPTIED, path="/")
+    if was_emptied():
+        response.delete_cookie(EMPTIED, path="/")
 
 
 def take_cookie(response: Response) -> None:

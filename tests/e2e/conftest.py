@@ -66,9 +66,10 @@ LONG = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long"):
-        return
     long = [item for item in items if item.path.stem in LONG and item.path.parent.name == "e2e"]
-    if long:
+    if config.getoption("--long"):
+        for item in long:
+            item.add_marker(pytest.mark.timeout(3600))
+    elif long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]

@@ -92,6 +92,7 @@ class Phone(threading.Thread):
         self.results: dict[str, tuple[str, int]] = {}
         self.complaints: list[str] = []
         self.tries = 0
+        self._refused = 0
         self.failed: Exception | None = None
         self._records: dict[str, list[list[Any]]] = {"patient": [], "visit": [], "order": []}
         self._cards = number * 5000
@@ -110,6 +111,9 @@ class Phone(threading.Thread):
         batch = waiting[:size]
         self.tries += 1
         status, answer = self.line.push(batch, self.bad_port)
+        self._refused = self._refused + 1 if status == 401 else 0
+        if self._refused > 20:
+            raise RuntimeError("signed in, and refused as if not, again and again")
         if status in (401, 429):
             self.line.renew()
         elif status in (0, 502, 503):
