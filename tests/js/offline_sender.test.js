@@ -140,6 +140,18 @@ test('back-off grows, and a timer waits for it while a real event does not', asy
   assert.equal((await push(server, 'online')).outcome, 'sent');
 });
 
+test('once the line is well, a record does not wait out the failures before it', async () => {
+  const server = aServer();
+  server.me = () => {
+    throw new TypeError('no network');
+  };
+  for (let n = 0; n < 5; n += 1) await push(server, 'online');
+  server.me = null;
+  assert.equal((await push(server, 'online')).outcome, 'idle');
+  await outbox.add(aVisit());
+  assert.equal((await push(server, 'timer')).outcome, 'sent');
+});
+
 test('a session that expired leaves the queue untouched', async () => {
   const server = aServer();
   await outbox.add(aVisit());

@@ -30,7 +30,9 @@ let painting = Promise.resolve();
 
 /** Called for this page, and again when it was swapped. */
 export function start() {
-  document.getElementById('send-now')?.addEventListener('click', press);
+  const button = document.getElementById('send-now');
+  button?.addEventListener('click', press);
+  if (button) button.disabled = false;
   document.getElementById('healed-ok')?.addEventListener('click', async () => {
     await receipts.understood(userId());
     await paint();

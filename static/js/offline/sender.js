@@ -72,7 +72,7 @@ async function drain(reason, fetch) {
   const state = { user_id: me.user.id, limits: { ...DEFAULT_LIMITS, ...me.limits }, fetch, reason };
   const result = await pushAll(state);
   const well = result.outcome === 'idle' || result.outcome === 'sent';
-  if (well && (await outbox.getMeta('failures'))) await note('failures', 0);
+  if (well) await forgetFailures();
   if (well) await compareReceipts(state, result);
   if (well) await readlog.report(me.user.id, { fetch }).catch(() => {});
   await outbox.dropOldReceipts(me.user.id);
@@ -216,6 +216,12 @@ async function stop(outcome, sent, asked_ms) {
     asked: asked_ms !== null,
   });
   return { outcome, sent, retry_ms };
+}
+
+/** The line is well again: what waits out its ten seconds of undo does not also wait for an old failure. */
+async function forgetFailures() {
+  if (await outbox.getMeta('failures')) await note('failures', 0);
+  if (await outbox.getMeta('not_before')) await note('not_before', null);
 }
 
 /** Milliseconds until the next try is allowed. A phone clock that was moved back does not make us wait for ever. */

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Error
+
 WEB_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name the standard gives a reference to an element
 NOT_YET = (
     "no such element",
@@ -42,11 +44,11 @@ REACH = """(node) => new Promise((done) => {
   node.scrollIntoView({ block: 'center' });
   const place = () => JSON.stringify(node.getBoundingClientRect());
   const before = place();
-  requestAnimationFrame(() => requestAnimationFrame(() => done(place() === before)));
+  requestAnimationFrame(() => requestAnimationFrame(() => done(place() === before && !node.disabled)));
 })"""
 
 
-class DriverError(Exception):
+class DriverError(Error):
     """What the engine refused, by the name WebDriver gives it."""
 
     def __init__(self, name: str, message: str) -> None:
@@ -113,7 +115,7 @@ class Driver(ABC):
         """Call a function, given as source, in the page. Promises are awaited."""
         answer = self.command("ExecuteAsyncScript", script=CALL % source, args=[argument])
         if answer is None:  # the page went away while it was thinking
-            raise DriverError("javascript error", "no answer")
+            raise DriverError("javascript error", "the page navigated away")
         if "error" in answer:
             raise DriverError("javascript error", answer["error"])
         return answer.get("value")
