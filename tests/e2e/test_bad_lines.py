@@ -21,6 +21,7 @@ OFFLINE_PAGE = "这一页没有存在手机上"
 EVICTED = "本机数据被系统清除"
 # Everything that is stored as a page or in a cache, read as text.
 FOREIGN = """async (words) => {
+  await (await import('/static/js/vault/vault.js')).open();
   const pages = await import('/static/js/offline/pages.js');
   const { revs } = await pages.meta();
   const found = [];
@@ -57,7 +58,10 @@ CALL = {
     "sending": "async () => (await import('/static/js/offline/sender.js')).send({reason: 'button'})",
     "update": "async () => (await navigator.serviceWorker.getRegistration()).update().catch(() => {})",
 }
-META = "async () => (await import('/static/js/offline/pages.js')).meta()"
+META = """async () => {
+  await (await import('/static/js/vault/vault.js')).open();
+  return (await import('/static/js/offline/pages.js')).meta();
+}"""
 CACHES = "async () => (await caches.keys()).sort()"
 
 
