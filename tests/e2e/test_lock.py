@@ -315,9 +315,10 @@ def test_locking_shuts_every_tab_at_once_and_gives_back_what_was_half_typed(serv
     page.bring_to_front()
     page.goto("/patients")
     rounds.ready(page)
+    gate.mode = "shut"
     page.goto("/me")
     rounds.ready(page)
-    gate.mode = "shut"
+    expect(page.locator("main")).to_contain_text("这一页没有存在手机上")
     page.get_by_role("button", name="现在上锁").click()
     locked(page)
     locked(other)
