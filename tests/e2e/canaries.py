@@ -3,8 +3,10 @@
     python -m tests.e2e.canaries
 
 plants invented people where a phone meets them (downloaded, opened, searched for, typed, saved without
-signal), ends the browser, and looks for their names, identity numbers, telephones and addresses in every
-file of its profile, packed ones unpacked. Prints what was found in which file; nothing found is status 0.
+signal, refused by the server), ends the browser (closed, killed, locked and then killed), and looks for their
+names, identity numbers, telephones and addresses in every file of its profile, packed ones unpacked. Prints
+what was found in which file; nothing found is status 0. One string is put there unencrypted on purpose: a
+search that does not find it has not searched.
 """
 
 from __future__ import annotations
@@ -24,13 +26,21 @@ from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.e2e import rounds
 from tests.e2e.leveldb import layers
-from tests.e2e.world import Phone, Server, make_demo, serving, until
+from tests.e2e.world import LOCK_TAKES, Phone, Server, make_demo, serving, until
 from tests.factories import an_id_card
 
 FAMILY_NAMES = "亓仉佘俎冼单厍召夔宓尉岑庹隗戚"
 GIVEN_NAMES = "霁翀昶曦璟甯翮骢麒黛彧祎芃茕蘅"
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gb18030")
-WAYS = ("opened", "edited", "typed", "saved", "noted", "ordered")  # how the phone meets each of them
+WAYS = (
+    "opened",
+    "edited",
+    "typed",
+    "saved",
+    "noted",
+    "ordered",
+    "refused",
+)  # how the phone meets each of them
 
 CREATE = """async (people) => {
   const { uuid7, deviceId } = await import('/static/js/ids.js');
@@ -46,7 +56,32 @@ FETCH_PACK = """async () => {
   const pack = await import('/static/js/offline/pack.js');
   return (await pack.refresh({user_id: document.body.dataset.user})).outcome;
 }"""
-DRAFT_KEPT = """() => document.querySelector('#strip .strip-right').textContent.includes('草稿已存')"""
+DRAFT_KEPT = """async () => {
+  const names = await (await import('/static/js/offline/drafts.js')).names();
+  return names.some((name) => name.includes('adl'));
+}"""
+REFUSED = """async ([payload]) => {
+  const outbox = await import('/static/js/offline/outbox.js');
+  const { send } = await import('/static/js/offline/sender.js');
+  const { op_id } = await outbox.add({ kind: 'patient.create', payload, patient_name: payload.name,
+    label: `登记 ${payload.name}` });
+  await send({ reason: 'button' });
+  const { state, unreadable } = await outbox.get(op_id);
+  return { state, unreadable };
+}"""
+CONTROL = """(words) => new Promise((done, fail) => {
+  const opening = indexedDB.open('control', 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore('plain');
+  opening.onsuccess = () => {
+    const tx = opening.result.transaction('plain', 'readwrite', { durability: 'strict' });
+    tx.objectStore('plain').put(words, 1);
+    tx.oncomplete = () => done();
+    tx.onerror = () => fail(tx.error);
+  };
+})"""
+CONTROL_WORDS = "查得到的对照文字"
+CONTROL_LABEL = "control"
+ENDS = ("closed", "killed", "locked")
 WAITING = """(words) => document.querySelector('#strip').textContent.includes(words)"""
 
 
@@ -59,7 +94,7 @@ class Person:
 
 
 def people(seed: int) -> dict[str, Person]:
-    """Six people nobody else is called like: two dozen strings to look for."""
+    """People nobody else is called like: more than two dozen strings to look for."""
     draw = random.Random(seed)
     found = {}
     for number, way in enumerate(WAYS):
@@ -87,6 +122,10 @@ def plant(phone: Phone, account: dict[str, Any], them: dict[str, Person]) -> Non
         rounds.open_patient(page, them[way].name)
     page.goto(f"/patients/{edited}/edit")
     rounds.ready(page)
+    refused = {**asdict(them["refused"]), "village_id": "999999999999"}
+    assert page.evaluate(REFUSED, [refused])["state"] == "rejected"
+    page.goto("/outbox")
+    expect(page.locator("#main")).to_contain_text(them["refused"].name)
     page.goto("/patients/new")
     rounds.ready(page)  # not in every pack, so that it is fetched while there is signal
     phone.offline()
@@ -133,6 +172,7 @@ def search(profile: Path, them: dict[str, Person]) -> dict[str, set[str]]:
         for way, person in them.items()
         for field, value in asdict(person).items()
     ]
+    wanted.append((CONTROL_LABEL, [CONTROL_WORDS.encode(encoding) for encoding in ENCODINGS]))
     hits: dict[str, set[str]] = defaultdict(set)
     for path in sorted(p for p in profile.rglob("*") if p.is_file() and not p.is_symlink()):
         for data in layers(path):
@@ -142,20 +182,32 @@ def search(profile: Path, them: dict[str, Person]) -> dict[str, set[str]]:
     return dict(hits)
 
 
-def look(
-    playwright: Playwright, server: Server, folder: Path, *, seed: int, kill: bool
-) -> dict[str, set[str]]:
-    """Plant, end the browser (kill: as a battery does), search."""
+def look(playwright: Playwright, server: Server, folder: Path, *, seed: int, end: str) -> dict[str, set[str]]:
+    """Plant, end the browser (killed: as a battery does; locked: put away locked, then killed), search."""
     them = people(seed)
     phone = Phone(playwright, folder, server.url)
     try:
         plant(phone, server.account("doctor"), them)
+        phone.page.evaluate(CONTROL, CONTROL_WORDS)
+        if end == "locked":
+            lock(phone)
     finally:
-        if kill:
-            phone.kill()
-        else:
+        if end == "closed":
             phone.close()
-    return search(folder, them)
+        else:
+            phone.kill()
+    hits = search(folder, them)
+    assert any(CONTROL_LABEL in labels for labels in hits.values()), "the search finds nothing at all"
+    unwanted = {file: labels - {CONTROL_LABEL} for file, labels in hits.items()}
+    return {file: labels for file, labels in unwanted.items() if labels}
+
+
+def lock(phone: Phone) -> None:
+    """As somebody does who has no signal and puts the phone away."""
+    phone.offline()
+    phone.page.goto("/me")
+    phone.page.get_by_role("button", name="现在上锁").click()
+    until(phone.page, LOCK_TAKES)
 
 
 def report(hits: dict[str, set[str]]) -> Iterable[str]:
@@ -172,8 +224,8 @@ def main() -> int:
     make_demo(folder / "nuanxun.db")
     found = 0
     with serving(folder) as server, sync_playwright() as playwright:
-        for how in ("closed", "killed"):
-            hits = look(playwright, server, folder / how, seed=asked.seed, kill=how == "killed")
+        for how in ENDS:
+            hits = look(playwright, server, folder / how, seed=asked.seed, end=how)
             found += len(hits)
             print(f"{how}: found in {len(hits)} files", *report(hits), sep="\n")
             asked.seed += 1
