@@ -156,9 +156,9 @@ def test_a_portal_at_any_moment_is_never_taken_for_us(server, gate, through) -> 
         ("/api/pack", "pack", "unreachable"),
         ("/api/auth/me", "sending", "unreachable"),
         ("/api/sync/receipts", "receipts", None),
-        ("/api/sync/push", "sending", "unreachable"),
         ("/sw.js", "update", None),
         ("/sw/precache.js", "update", None),
+        ("/api/sync/push", "sending", "unreachable"),
     ):
         before = gate.faults
         gate.spoiled = {path: "portal"}

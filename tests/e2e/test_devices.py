@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from app.shared.ids import new_id
 from tests.e2e import rounds
 from tests.e2e.engines.driver import patiently
-from tests.e2e.world import until
+from tests.e2e.world import pass_lock, until
 from tests.factories import an_id_card
 from tests.sealing import sealed
 
@@ -29,6 +29,7 @@ def signed_in(phone, name: str, account: dict[str, Any]) -> Page:
     page.fill("#password", account["password"])
     page.click("button[type=submit]")
     page.wait_for_url(lambda url: "/sign-in" not in url)
+    pass_lock(page)
     return page
 
 
@@ -120,5 +121,6 @@ def test_a_code_read_before_signing_in_is_there_afterwards(server, phone) -> Non
     page.fill("#username", account["username"])
     page.fill("#password", account["password"])
     page.click("button[type=submit]")
+    pass_lock(page)
     page.wait_for_url("**/handover")
     expect(page.locator("#handed")).to_contain_text("1 条记录")

@@ -36,6 +36,7 @@ from tests.e2e.world import (
 pytestmark = pytest.mark.xdist_group("browser")
 
 WRONG = "135790"
+WORKER_ANSWERS = "() => Boolean(navigator.serviceWorker.controller)"
 HOUR_MS = 3_600_000
 CHANGE = """async (changes) => {
   const vault = await import('/static/js/vault/vault.js');
@@ -605,6 +606,7 @@ def test_a_browser_that_can_keep_nothing_says_so_and_works_with_the_server(
     page.wait_for_url(patient)
     assert ("POST", patient.removeprefix(gate.url)) in gate.seen
     expect(page.locator(f'a[href="tel:{number}"]').first).to_be_attached()
+    until(page, WORKER_ANSWERS)
     gate.mode = "shut"
     page.goto(f"{patient}/edit")
     assert "没有存在手机上" in page.inner_text("main")
@@ -628,10 +630,12 @@ def test_the_lock_is_for_every_hand_eye_and_screen(server, gate, through) -> Non
     reader = Reader()
     until(page, LOCK_TAKES)
     reader.look(page, "setting a PIN")
-    for _ in range(2):
-        for digit in PIN:
-            page.keyboard.press(digit)
-        page.wait_for_timeout(100)
+    for digit in PIN:
+        page.keyboard.press(digit)
+    until(page, LOCK_ASKS, "再输一次")
+    until(page, LOCK_TAKES)
+    for digit in PIN:
+        page.keyboard.press(digit)
     until(page, LOCK_GONE)
     page.evaluate(ADD, {"kind": "nothing", "payload": {}})  # is refused: something waits
     page.evaluate("async () => { (await import('/static/js/vault/idle.js')).lock(); }")

@@ -20,7 +20,10 @@ KEPT = """async (part) => {
   return false;
 }"""
 TYPED = re.compile("三里桥向东第二家")
-NO_DRAFTS = "async () => !(await (await import('/static/js/offline/drafts.js')).names()).length"
+NO_DRAFTS = """async () => {
+  await (await import('/static/js/vault/vault.js')).open();
+  return !(await (await import('/static/js/offline/drafts.js')).names()).length;
+}"""
 
 
 def test_typed_text_outlives_a_killed_browser_on_every_form_people_type_into(server, phone) -> None:

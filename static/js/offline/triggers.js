@@ -33,6 +33,11 @@ export function start(can) {
     if (document.visibilityState === 'visible') go('visible');
   });
   go('load');
+  keptBefore(); // one saved while this page was still starting was announced before anybody listened
+}
+
+async function keptBefore() {
+  if (userId() && (await unsent())) lasting();
 }
 
 /** 立即上传: no back-off and no waiting for the ten seconds of undo. */
@@ -105,9 +110,13 @@ function hear(message) {
   }
 }
 
-async function added() {
-  // Ask for lasting storage when there is something worth lasting.
+/** Ask for lasting storage when there is something worth lasting. */
+function lasting() {
   navigator.storage?.persist?.().catch(() => {});
+}
+
+async function added() {
+  lasting();
   const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
   registration?.sync?.register('push').catch(() => {});
   if (navigator.onLine !== false) go('added');

@@ -9,6 +9,7 @@ import * as outbox from './outbox.js';
 import { databaseOf } from './pages.js';
 
 const FRESH_MS = 20000;
+const AGAIN_MS = [100, 600];
 
 let going = null;
 let over = false;
@@ -36,11 +37,42 @@ export function wipe() {
 
 async function everything() {
   const people = await rows.people().catch(() => []);
-  const known = await databaseNames();
-  const names = [...people.map((row) => databaseOf(row.user_id)), outbox.DATABASE, rows.DATABASE, ...known];
+  const names = [...people.map((row) => databaseOf(row.user_id)), outbox.DATABASE, rows.DATABASE];
   stop();
   postOthers({ t: 'wiping', at: Date.now() });
-  await Promise.all([...new Set(names)].map((name) => remove(name)));
+  await sweep(names);
+  kept.forgetAll();
+  await sweep(names);
+  await acknowledge();
+  await unregister();
+  postOthers({ t: 'wiped', at: Date.now() });
+  if (typeof document !== 'undefined') await againFor(names);
+}
+
+/**
+ * What a worker made anew that had not heard yet goes as well, unless somebody has begun anew meanwhile: then
+ * this browser has a name again.
+ */
+async function againFor(names) {
+  for (const ms of AGAIN_MS) {
+    await new Promise((go) => setTimeout(go, ms));
+    if (begunAnew()) return;
+    await sweep(names);
+    await unregister();
+  }
+}
+
+function begunAnew() {
+  try {
+    return localStorage.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+async function sweep(names) {
+  const all = new Set([...names, ...(await databaseNames())]);
+  await Promise.all([...all].map((name) => remove(name)));
   for (const name of (await globalThis.caches?.keys().catch(() => [])) || []) await caches.delete(name);
   for (const storage of ['localStorage', 'sessionStorage']) {
     try {
@@ -49,10 +81,6 @@ async function everything() {
       // the worker has none
     }
   }
-  kept.forgetAll();
-  await acknowledge();
-  await unregister();
-  postOthers({ t: 'wiped', at: Date.now() });
 }
 
 function stop() {
