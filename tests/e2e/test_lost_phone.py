@@ -292,5 +292,6 @@ def test_a_signed_out_phone_that_was_reported_lost_can_be_signed_in_on(server, g
     lost.page.fill("#password", doctor["password"])
     lost.page.click("#sign-in button[type=submit]")
     expect(lost.page.locator("main")).to_contain_text(SAYS)
+    emptied(lost)
     lost.sign_in(doctor)
     assert lost.page.evaluate(DEVICE) != device
