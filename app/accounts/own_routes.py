@@ -9,9 +9,8 @@ from flask_login import current_user
 from app.accounts import credentials, duties, second_factor
 from app.accounts.routes import bp
 from app.errors import DomainError
-from app.guard import roles
+from app.guard import may
 from app.shared.page import page
-from app.shared.roles import STAFF
 
 
 @bp.get("/me/password")
@@ -36,13 +35,13 @@ def change_password() -> Response:
 
 
 @bp.get("/me/two-step")
-@roles(*STAFF)
+@may("two_step")
 def two_step() -> Response:
     return _two_step()
 
 
 @bp.post("/me/two-step/begin")
-@roles(*STAFF)
+@may("two_step")
 def two_step_begin() -> Response:
     try:
         credentials.confirm_password(current_user, request.form.get("password", ""))
@@ -53,7 +52,7 @@ def two_step_begin() -> Response:
 
 
 @bp.post("/me/two-step/confirm")
-@roles(*STAFF)
+@may("two_step")
 def two_step_confirm() -> Response:
     try:
         fresh = second_factor.confirm(current_user, request.form.get("code", "")[:30])
@@ -63,7 +62,7 @@ def two_step_confirm() -> Response:
 
 
 @bp.post("/me/two-step/codes")
-@roles(*STAFF)
+@may("two_step")
 def two_step_codes() -> Response:
     try:
         credentials.confirm_code(current_user, request.form.get("code", "")[:30])
@@ -74,7 +73,7 @@ def two_step_codes() -> Response:
 
 
 @bp.post("/me/two-step/off")
-@roles(*STAFF)
+@may("two_step")
 def two_step_off() -> Response:
     try:
         credentials.turn_second_factor_off(

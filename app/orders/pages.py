@@ -23,12 +23,11 @@ from app.patients import identity, scope
 from app.patients import service as patients
 from app.patients.models import Patient
 from app.pwa.registry import PackPage, rev
-from app.shared import clock
+from app.shared import clock, scope_table
 from app.sync import feed
 from app.sync.models import Touch
 
 RECENT = timedelta(days=30)
-DESKS = ("village", "dispatcher")
 WAIT_LIMIT_HOURS = 24
 FAR_AHEAD_DAYS = 7  # of a family's calendar; staff plan further
 STAFF_AHEAD_DAYS = 60
@@ -205,7 +204,7 @@ def order_context(user: User, order: Order) -> dict[str, Any]:
     is_family = user.role == "family"
     cancel = rules.grant_for(may["cancelled"], actor) if "cancelled" in may else None
     return {
-        "tab": "desk" if user.role in DESKS else "orders",
+        "tab": "desk" if scope_table.may(user.role, "desk") else "orders",
         "order": order,
         "line": order.line,
         "patient": patient,
@@ -379,19 +378,19 @@ def desk_tab(order: Order) -> str:
 
 def pack_pages(user: User) -> Iterable[PackPage]:
     """The order pages somebody needs without a network."""
-    if user.role in queries.ASKERS and user.role != "dispatcher":
+    if scope_table.may(user.role, "order") and user.role != "dispatcher":
         seq = max(feed.touched(p.id for _, p in patients.links_of(user)).values(), default=0)
         yield _pack("/orders/new", seq, "orders/new.html", partial(new_context, user))
-    if user.role not in (*queries.ASKERS, "provider"):
+    if not scope_table.may(user.role, "perform"):
         return
     seq = newest(user)
-    if user.role in DESKS:
+    if scope_table.may(user.role, "desk"):
         yield _pack("/desk", seq, "orders/desk.html", partial(desk_context, user))
     yield _pack("/orders", seq, "orders/list.html", partial(list_context, user))
     orders = queries.for_user(user, ended_since=clock.now() - RECENT)
     if user.role in ("doctor", "nurse"):
         orders = [o for o in orders if o.assignee_id == user.id]
-    elif user.role in DESKS:
+    elif scope_table.may(user.role, "desk"):
         orders = [o for o in orders if o.is_open]
     touched = feed.touched({o.patient_id for o in orders})
     for order in orders:

@@ -16,18 +16,16 @@ from app.orders.rules import PERFORMERS
 from app.orgs import service as orgs
 from app.patients import scope
 from app.patients.models import Patient
+from app.shared import scope_table
 
 NEWEST = (Order.updated_at.desc(), Order.id.desc())
-# Who may ask for a service, and take one back.
-ASKERS = ("family", "village", "doctor", "nurse", "dispatcher")
 
 
 def condition(user: User) -> ColumnElement[bool]:
     """An SQL condition over Order: those `user` may see."""
-    if user.role == "provider":
+    if scope_table.place_of(user.role, "orders") == "assigned":
         return Order.assignee_id == user.id
-    action = "order" if user.role in ASKERS else "read"
-    return Order.patient_id.in_(scope.ids(user, action))
+    return Order.patient_id.in_(scope.ids(user, "orders"))
 
 
 def get(user: User, order_id: str) -> Order:

@@ -1,6 +1,7 @@
 """Who may see whom. The one module that decides it; every query passes through it.
 
-Roles, places and actions are the table below; out of scope answers exactly like absent.
+Roles, actions and places are app/shared/scope_table.py; here its places become SQL. Out of scope answers
+exactly like absent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.orgs import service as orgs
 from app.patients.models import FamilyLink, Patient
+from app.shared import scope_table
 
 Bound = Callable[[User], ColumnElement[bool]]
 
@@ -35,24 +37,13 @@ def _bound(user: User) -> ColumnElement[bool]:
     return Patient.id.in_(links)
 
 
-# role -> action -> which patients. An absent action is refused.
-#   read: the record and the patient page; visit: record a visit; order: order for them; edit: contact data
-SCOPE: dict[str, dict[str, Bound]] = {
-    "family": {"read": _bound, "order": _bound, "edit": _bound},
-    "village": {"read": _village, "visit": _village, "order": _village, "edit": _village},
-    "doctor": {"read": _team, "visit": _team, "order": _team, "edit": _team},
-    "nurse": {"read": _team, "visit": _team, "order": _team, "edit": _team},
-    "dispatcher": {"order": _town},
-    "manager": {"read": _town, "correct": _town},
-    "provider": {},
-    "supervisor": {},
-    "admin": {},
-}
+# How a place of the table is asked of a patient. `assigned` is asked of orders (app/orders/queries.py).
+BOUNDS: dict[str, Bound] = {"village": _village, "team": _team, "town": _town, "bound": _bound}
 
 
 def condition(user: User, action: str = "read") -> ColumnElement[bool]:
     """An SQL condition over Patient: those on whom `user` may do `action`."""
-    bound = SCOPE[user.role].get(action)
+    bound = BOUNDS.get(scope_table.place_of(user.role, action) or "")
     return bound(user) if bound is not None else false()
 
 
@@ -81,9 +72,10 @@ def names(user: User, patient_ids: Iterable[str]) -> dict[str, str]:
 
 def may_place(user: User, village_code: str) -> bool:
     """Whether `user` may register somebody in this village."""
-    if user.role == "village":
+    place = scope_table.place_of(user.role, "register")
+    if place == "village":
         return village_code == user.place_code
-    if user.team_id is None:
+    if place != "team" or user.team_id is None:
         return False
     return orgs.team_of_village(village_code) == user.team_id
 

@@ -66,7 +66,7 @@ def update(author: User, payload: dict[str, Any], base_revision: int) -> Patient
     Raises Rejected, or Conflict `stale_revision` when somebody else changed the patient meanwhile.
     """
     patient: Patient | None = db.session.scalar(
-        select(Patient).where(Patient.id == payload["patient_id"], scope.condition(author, "edit"))
+        select(Patient).where(Patient.id == payload["patient_id"], scope.condition(author, "contact"))
     )
     if patient is None:
         raise Rejected("not_found")
