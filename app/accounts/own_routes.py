@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import segno
 from flask import Response, g, redirect, request
 from flask_login import current_user
 
@@ -10,6 +9,7 @@ from app.accounts import credentials, duties, second_factor
 from app.accounts.routes import bp
 from app.errors import DomainError
 from app.guard import may
+from app.shared import qr
 from app.shared.page import page
 
 
@@ -109,18 +109,10 @@ def _two_step(errors: dict[str, str] | None = None, status: int = 200, doing: st
         left=second_factor.codes_left(current_user),
         secret=setting_up[0] if setting_up else None,
         otpauth=setting_up[1] if setting_up else None,
-        qr=_qr(setting_up[1]) if setting_up else None,
+        qr=qr.svg(setting_up[1]) if setting_up else None,
         errors=errors or {},
         doing=doing,
     )
-
-
-def _qr(text: str) -> str:
-    """An SVG that carries no style: our own sheet gives it its size."""
-    drawn = segno.make(text, error="m").svg_inline(
-        omitsize=True, border=4, dark="#000", light="#fff", svgclass="qr", lineclass=None
-    )
-    return str(drawn)
 
 
 def _by_field(no: DomainError) -> dict[str, str]:

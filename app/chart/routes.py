@@ -11,6 +11,7 @@ from app.chart import pages, queries
 from app.errors import NotFound
 from app.guard import may
 from app.patients import scope
+from app.shared import scope_table
 from app.shared.page import page
 from app.sync import feed
 
@@ -20,7 +21,12 @@ bp = Blueprint("chart", __name__)
 @bp.get("/patients/<patient_id>")
 @may("chart")
 def patient(patient_id: str) -> Response:
-    found = scope.get(current_user, patient_id, "chart")
+    try:
+        found = scope.get(current_user, patient_id, "chart")
+    except scope.Restricted:
+        if not scope_table.may(current_user.role, "open"):
+            raise
+        return redirect(f"/patients/{patient_id}/restricted")  # type: ignore[return-value]
     audit.read("patient.read", found.id, patient_id=found.id)
     view = queries.load(found)
     seq = feed.touched([found.id]).get(found.id, 0)

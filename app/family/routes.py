@@ -31,7 +31,7 @@ def index() -> Response:
 @may("readers")
 def who_read(patient_id: str) -> Response:
     user = current_user._get_current_object()
-    patient = scope.get(user, patient_id)
+    patient = scope.get(user, patient_id, "readers")
     number = request.args.get("page", "")
     context = readers.context(user, patient, int(number) if re.fullmatch("[1-9][0-9]{0,4}", number) else 1)
     audit.read("readers.read", patient.id, patient_id=patient.id)

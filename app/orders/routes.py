@@ -93,7 +93,6 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     patient = scope.get(user, patient_id, "order") if patient_id else None
     text = request.args.get("q", "")[:30] if user.role != "family" and patient is None else ""
     context = pages.new_context(user, patient, chosen)
-    links = feed.touched(p["id"] for p in context["people"]) if user.role == "family" else {}
     found = pages.found(user, text)
     for person in context["people"]:
         audit.read("patient.read", person["id"], patient_id=person["id"])
@@ -101,7 +100,7 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     return page(
         "orders/new.html",
         status=no.status if no else 200,
-        rev="" if request.args else rev(max(links.values(), default=0)),  # a phone keeps the plain page only
+        rev="" if request.args else rev(pages.newest_for_new(user)),  # a phone keeps the plain page only
         errors=no.errors if no else [],
         q=text,
         found=found,

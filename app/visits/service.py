@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from app.accounts.models import User
-from app.errors import NotFound
+from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.forms import engine
 from app.grading import service as grading
@@ -127,12 +127,17 @@ def last_answers(patient_id: str, besides: str | None = None) -> dict[str, tuple
 def _patient(op: Op, patient_id: str) -> Patient:
     patient: Patient | None = db.session.scalar(_in_scope(op.author, patient_id, "visit"))
     if patient is None:
-        raise _absent(op)
+        raise _refusal(op, patient_id, "visit")
     return patient
 
 
 def _in_scope(user: User, patient_id: str, action: str) -> Select[Patient]:
     return select(Patient).where(Patient.id == patient_id, scope.condition(user, action))
+
+
+def _refusal(op: Op, patient_id: str, action: str) -> DomainError | Rejected:
+    why = scope.refusal(op.author, patient_id, action)
+    return _absent(op) if isinstance(why, NotFound) else why
 
 
 def _absent(op: Op) -> Rejected:
@@ -151,8 +156,10 @@ def _correctable(op: Op) -> tuple[Visit, Patient]:
     patient = None
     if visit is not None:
         patient = db.session.scalar(_in_scope(op.author, visit.patient_id, "correct"))
-    if visit is None or patient is None:
+    if visit is None:
         raise _absent(op)
+    if patient is None:
+        raise _refusal(op, visit.patient_id, "correct")
     if not may_correct(op.author, visit):
         raise Rejected("forbidden", "只有记录人、团队医生或卫生院管理员可以更正。")
     return visit, patient
