@@ -113,6 +113,12 @@ def restrictions(patient_id: str) -> list[Restriction]:
     return list(db.session.scalars(statement.order_by(Restriction.at.desc(), Restriction.id.desc())))
 
 
+def restricted_of(user: User) -> list[Patient]:
+    """Those whom `user` may open for a reason, the latest first: they are in no other list."""
+    statement = select(Patient).where(scope.condition(user, "open"), Patient.restricted_at.is_not(None))
+    return list(db.session.scalars(statement.order_by(Patient.restricted_at.desc(), Patient.id)))
+
+
 def disclosures(patient_id: str) -> list[Disclosure]:
     """All there ever were, newest first."""
     statement = select(Disclosure).where(Disclosure.patient_id == patient_id)

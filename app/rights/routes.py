@@ -11,6 +11,7 @@ from flask_login import current_user
 from app.accounts import audit, throttle
 from app.errors import DomainError
 from app.guard import may
+from app.orgs import service as orgs
 from app.patients import rights, scope
 from app.patients.models import Patient
 from app.rights import content
@@ -19,6 +20,16 @@ from app.shared.page import page
 
 bp = Blueprint("rights", __name__)
 COPIES_AN_HOUR = 20
+
+
+@bp.get("/restricted")
+@may("open")
+def restricted_list() -> Response:
+    found = rights.restricted_of(current_user)
+    places = orgs.names({patient.village_code for patient in found})
+    audit.listed("patient.list", len(found))
+    rows = [(patient, places.get(patient.village_code, "")) for patient in found]
+    return page("rights/list.html", tab="me", rows=rows)
 
 
 @bp.get("/patients/<patient_id>/rights")

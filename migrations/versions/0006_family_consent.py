@@ -116,6 +116,25 @@ def upgrade() -> None:
     ):  # fmt: skip
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], unique=False)
     _write_down_what_stood(grants, consents)
+    _guard()
+
+
+def _guard() -> None:
+    """A consent that was given or withdrawn is never rewritten. Making `consents` anew on SQLite drops this."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "CREATE TRIGGER consents_unchanged BEFORE UPDATE ON consents"
+            " BEGIN SELECT RAISE(ABORT, 'consents are never changed'); END"
+        )
+        return
+    op.execute(
+        "CREATE FUNCTION consents_unchanged() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION 'consents are never changed'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER consents_unchanged BEFORE UPDATE ON consents"
+        " FOR EACH ROW EXECUTE FUNCTION consents_unchanged()"
+    )
 
 
 def _write_down_what_stood(grants: sa.Table, consents: sa.Table) -> None:
@@ -142,6 +161,8 @@ def _write_down_what_stood(grants: sa.Table, consents: sa.Table) -> None:
 def downgrade() -> None:
     for table in ("disclosures", "restrictions", "family_invitations", "consents", "family_grants"):
         op.drop_table(table)
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION consents_unchanged()")
     op.drop_column("patients", "restricted_at")
     # Of somebody bound more than once the newest binding stays: there was room for one.
     op.execute(

@@ -216,9 +216,17 @@ def opening(w: World) -> tuple[Any, str]:
     return answer, "patient.open"
 
 
-def restricting(w: World) -> tuple[Any, str]:
+def listing_restricted(w: World) -> tuple[Any, str]:
     url = w.fill("/patients/{p}/restriction", TEAM)
+    form = {"asked_by": "本人", "reason": "不用了"}
+    w.clients["manager"].post(url, data=form, headers=SAME_ORIGIN)
+    return w.clients["manager"].get("/restricted"), "patient.list"
+
+
+def restricting(w: World) -> tuple[Any, str]:
+    patient = w.make.patient(name="王桂英")
     form = {"asked_by": "近亲属", "reason": "不用了"}
+    url = f"/patients/{patient}/restriction"
     return w.clients["manager"].post(url, data=form, headers=SAME_ORIGIN), "patient.restrict"
 
 
@@ -250,6 +258,7 @@ LINES: dict[str, Callable[[World], tuple[Any, str]]] = {
     "GET /patients/<patient_id>/family": get("doctor", "/patients/{p}/family", "family.read"),
     "GET /patients/<patient_id>/family/<link_id>": get("doctor", "/patients/{p}/family/{l}", "family.read"),
     "GET /patients/<patient_id>/restricted": get("doctor", "/patients/{p}/restricted", "patient.read"),
+    "GET /restricted": listing_restricted,
     "GET /patients/<patient_id>/rights": get("doctor", "/patients/{p}/rights", "patient.read"),
     "POST /family/<patient_id>/leave": leaving,
     "POST /family/bind": binding,

@@ -53,6 +53,7 @@ DOORS: dict[str, set[str]] = {
     "GET /people": ANSWERING,
     "GET /people/<user_id>": ANSWERING,
     "GET /readyz": ANYBODY,
+    "GET /restricted": {"doctor", "manager"},
     "GET /sign-in": ANYBODY,
     "GET /sign-in/code": ANYBODY,
     "GET /sign-in/sms": ANYBODY,

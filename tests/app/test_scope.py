@@ -363,7 +363,7 @@ def test_no_list_pack_or_pull_tells_of_strangers(world: World, role: str) -> Non
     for url in (
         "/today", "/patients", "/orders", "/desk", "/family", "/notices", "/me", "/outbox", "/orders/new",
         "/orders/new?q=Q", "/patients?q=Q&whole", "/devices", "/devices?q=Q",
-        "/handover", "/people", "/people?q=Q", "/api/pack", "/api/sync/pull", "/api/auth/me",
+        "/handover", "/people", "/people?q=Q", "/restricted", "/api/pack", "/api/sync/pull", "/api/auth/me",
     ):  # fmt: skip
         answer = client.get(url)
         assert answer.status_code in (200, 403), url

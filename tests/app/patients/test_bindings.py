@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 
-from app.extensions import db
+from app.extensions import db, writing
 from app.patients.models import Consent, FamilyGrant, FamilyInvitation
 from app.shared import clock
 from tests.app.orders.town import in_days
@@ -281,6 +282,16 @@ def test_every_consent_is_kept_with_its_words_and_nothing_is_rewritten(clinic: C
         ("readings", False, "家属", "2026-06"),
         ("state", False, "家属", "2026-06"),
     ]
+
+
+def test_the_database_itself_refuses_to_rewrite_a_consent(clinic: Clinic) -> None:
+    clinic.bind("state")
+    with clinic.app.app_context():
+        token = writing.set(True)
+        with pytest.raises(DBAPIError):
+            db.session.execute(update(Consent).values(given=False))
+        db.session.rollback()
+        writing.reset(token)
 
 
 def test_the_clinic_reads_back_what_was_consented_to(clinic: Clinic) -> None:

@@ -202,6 +202,16 @@ def test_a_restricted_record_opens_only_with_a_reason_and_only_to_some(house: Ho
     assert house.post(house.doctor, "copy", format="json", reason="person").status_code == 200
 
 
+def test_restricted_records_are_listed_for_those_who_may_open_them(house: House) -> None:
+    assert "没有限制处理的档案" in words(house.manager.get("/restricted"))
+    house.restrict()
+    for one in (house.doctor, house.manager):
+        assert "张秀兰" in words(one.get("/restricted"))
+    far = house.make.signed_in(house.make.user("manager", place_code="370406103"))
+    assert "张秀兰" not in words(far.get("/restricted"))
+    assert house.nurse.get("/restricted").status_code == 403
+
+
 def test_the_night_leaves_a_restricted_record_alone(house: House, context: Flask) -> None:
     house.restrict()
     assert house.patient not in plans.nightly(clock.today() + timedelta(days=400))
