@@ -9,6 +9,12 @@ from tests.e2e import care
 from tests.e2e.world import READY_OR_LOCKED, pass_lock, until
 
 pytestmark = pytest.mark.xdist_group("browser")
+FETCH_PACK = """async () => {
+  const pack = await import('/static/js/offline/pack.js');
+  return ['fresh', 'current'].includes(
+    (await pack.refresh({ user_id: document.body.dataset.user })).outcome,
+  );
+}"""
 PAGE_IS_GONE = """async (url) => {
   const pages = await import('/static/js/offline/pages.js');
   return !(await pages.get(url));
@@ -80,4 +86,5 @@ def test_a_visit_to_a_restricted_person_waits_on_the_phone_with_words(server, ph
     care.becomes(page, old, "rejected")
     page.goto("/outbox")
     expect(page.locator("main")).to_contain_text("已限制处理")
-    until(page, PAGE_IS_GONE, f"/patients/{patient}", seconds=60)
+    until(page, FETCH_PACK)
+    until(page, PAGE_IS_GONE, f"/patients/{patient}")
