@@ -14,7 +14,7 @@ from app.shared import page
 # From the ground floor up; each registers its pages, operations and commands in its init_app.
 ROOMS = (
     "accounts", "sync", "patients", "notices", "observations", "orders", "pwa", "grading", "plans", "backup",
-    "visits", "chart", "family", "jobs", "operations", "cli",
+    "visits", "chart", "rights", "family", "jobs", "operations", "cli",
 )  # fmt: skip
 
 

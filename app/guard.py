@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.errors import DomainError, Forbidden, NotFound, respond, wants_json
 from app.extensions import db, writing
+from app.shared import scope_table
 from app.shared.ids import new_id
 from app.shared.strictjson import escape, storable
 
@@ -44,8 +45,12 @@ def public(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
-def roles(*allowed: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Open this view to these roles only; the others get 403."""
+def may(*actions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Open this view to the roles that may do one of `actions` (app/shared/scope_table.py); 403 for others.
+
+    On whom they may do it is asked where the record is read: patients.scope.
+    """
+    allowed = {role for action in actions for role in scope_table.roles_of(action)}
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
@@ -54,8 +59,20 @@ def roles(*allowed: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
                 raise Forbidden()
             return view(*args, **kwargs)
 
-        guarded.allowed_roles = allowed  # type: ignore[attr-defined]
+        guarded.actions = actions  # type: ignore[attr-defined]
+        guarded.refuses = "403"  # type: ignore[attr-defined]
         return guarded
+
+    return decorate
+
+
+def within(*actions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Everybody may knock, and whoever may do none of `actions` finds nobody: scope answers 404."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        view.actions = actions  # type: ignore[attr-defined]
+        view.refuses = "404"  # type: ignore[attr-defined]
+        return view
 
     return decorate
 

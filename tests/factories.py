@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -14,9 +15,11 @@ from app.accounts.models import User
 from app.extensions import db, writing
 from app.orgs.models import Institution, Place, Team, TeamVillage
 from app.patients.identity import CHECK_CHARS, WEIGHTS
+from app.patients.purposes import PURPOSES
 from app.shared import clock
 from app.shared.ids import new_id
 
+ALL_PURPOSES = tuple(PURPOSES)
 PASSWORD = "correct-horse-7"
 # A cheap hash: argon2 verifies with the parameters the hash carries, and a test signs in a lot.
 HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
@@ -170,16 +173,25 @@ class Factory:
         assert result["status"] == "applied", result
         return result["entity_id"]
 
-    def bind(self, username: str, patient_id: str, relation: str = "妈妈") -> None:
-        """Bind a family user to a patient."""
+    def bind(
+        self,
+        username: str,
+        patient_id: str,
+        relation: str = "妈妈",
+        purposes: Iterable[str] = tuple(PURPOSES),
+    ) -> str:
+        """Bind a family user to a patient, who consents to `purposes`; returns the id of the binding."""
         from app.patients import service
         from app.patients.models import Patient
 
         with self.app.app_context():
             token = writing.set(True)
-            service.link_family(self.get_user(username), db.session.get_one(Patient, patient_id), relation)
+            patient = db.session.get_one(Patient, patient_id)
+            link = service.link_family(self.get_user(username), patient, relation, purposes)
             db.session.commit()
+            link_id = link.id
             writing.reset(token)
+        return link_id
 
 
 def days_ago(days: int) -> date:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import segno
 from flask import Response, g, redirect, request
 from flask_login import current_user
 
 from app.accounts import credentials, duties, second_factor
 from app.accounts.routes import bp
 from app.errors import DomainError
-from app.guard import roles
+from app.guard import may
+from app.shared import qr
 from app.shared.page import page
-from app.shared.roles import STAFF
 
 
 @bp.get("/me/password")
@@ -36,13 +35,13 @@ def change_password() -> Response:
 
 
 @bp.get("/me/two-step")
-@roles(*STAFF)
+@may("two_step")
 def two_step() -> Response:
     return _two_step()
 
 
 @bp.post("/me/two-step/begin")
-@roles(*STAFF)
+@may("two_step")
 def two_step_begin() -> Response:
     try:
         credentials.confirm_password(current_user, request.form.get("password", ""))
@@ -53,7 +52,7 @@ def two_step_begin() -> Response:
 
 
 @bp.post("/me/two-step/confirm")
-@roles(*STAFF)
+@may("two_step")
 def two_step_confirm() -> Response:
     try:
         fresh = second_factor.confirm(current_user, request.form.get("code", "")[:30])
@@ -63,7 +62,7 @@ def two_step_confirm() -> Response:
 
 
 @bp.post("/me/two-step/codes")
-@roles(*STAFF)
+@may("two_step")
 def two_step_codes() -> Response:
     try:
         credentials.confirm_code(current_user, request.form.get("code", "")[:30])
@@ -74,7 +73,7 @@ def two_step_codes() -> Response:
 
 
 @bp.post("/me/two-step/off")
-@roles(*STAFF)
+@may("two_step")
 def two_step_off() -> Response:
     try:
         credentials.turn_second_factor_off(
@@ -110,18 +109,10 @@ def _two_step(errors: dict[str, str] | None = None, status: int = 200, doing: st
         left=second_factor.codes_left(current_user),
         secret=setting_up[0] if setting_up else None,
         otpauth=setting_up[1] if setting_up else None,
-        qr=_qr(setting_up[1]) if setting_up else None,
+        qr=qr.svg(setting_up[1]) if setting_up else None,
         errors=errors or {},
         doing=doing,
     )
-
-
-def _qr(text: str) -> str:
-    """An SVG that carries no style: our own sheet gives it its size."""
-    drawn = segno.make(text, error="m").svg_inline(
-        omitsize=True, border=4, dark="#000", light="#fff", svgclass="qr", lineclass=None
-    )
-    return str(drawn)
 
 
 def _by_field(no: DomainError) -> dict[str, str]:

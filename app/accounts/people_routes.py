@@ -9,12 +9,12 @@ from flask_login import current_user
 
 from app.accounts import people
 from app.accounts.routes import bp
-from app.guard import roles
+from app.guard import may
 from app.shared.page import page
 
 
 @bp.get("/people")
-@roles("manager", "admin")
+@may("answer")
 def people_list() -> Response:
     named = request.args.get("q", "").strip()[:50]
     number = request.args.get("page", "")
@@ -25,13 +25,13 @@ def people_list() -> Response:
 
 
 @bp.get("/people/<user_id>")
-@roles("manager", "admin")
+@may("answer")
 def person(user_id: str) -> Response:
     return _person(people.one(current_user, user_id))
 
 
 @bp.post("/people/<user_id>/password")
-@roles("manager", "admin")
+@may("answer")
 def reset_password(user_id: str) -> Response:
     """The password is on this one answer, and nowhere else."""
     someone, password = people.reset_password(current_user, user_id)
@@ -39,14 +39,14 @@ def reset_password(user_id: str) -> Response:
 
 
 @bp.post("/people/<user_id>/active")
-@roles("manager", "admin")
+@may("answer")
 def set_active(user_id: str) -> Response:
     people.set_active(current_user, user_id, request.form.get("on") == "1")
     return redirect(f"/people/{user_id}", 303)  # type: ignore[return-value]
 
 
 @bp.post("/people/<user_id>/second-factor")
-@roles("manager", "admin")
+@may("answer")
 def take_second_factor_off(user_id: str) -> Response:
     people.take_second_factor_off(current_user, user_id)
     return redirect(f"/people/{user_id}", 303)  # type: ignore[return-value]

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, make_response, redirect, request
 from flask_login import current_user
 
 from app.accounts import devices, service, sessions
-from app.guard import roles
+from app.guard import may, within
 from app.orgs import service as orgs
 from app.shared.page import page
 
@@ -61,7 +61,7 @@ def care_mode() -> Response:
 
 
 @bp.get("/devices")
-@roles("manager", "admin")
+@may("answer")
 def device_list() -> Response:
     named = request.args.get("q", "").strip()[:50]
     number = request.args.get("page", "")
@@ -72,6 +72,7 @@ def device_list() -> Response:
 
 
 @bp.post("/devices/<device_id>/revoke")
+@within("answer")
 def revoke_device(device_id: str) -> Response:
     devices.revoke(current_user, device_id)
     return redirect(safe_next(request.form.get("next", "/me")), 303)  # type: ignore[return-value]

@@ -7,11 +7,11 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as Redirect
 
 from app.accounts import audit
-from app.accounts.models import CLINICIANS
 from app.chart import pages, queries
 from app.errors import NotFound
-from app.guard import roles
+from app.guard import may
 from app.patients import scope
+from app.shared import scope_table
 from app.shared.page import page
 from app.sync import feed
 
@@ -19,9 +19,14 @@ bp = Blueprint("chart", __name__)
 
 
 @bp.get("/patients/<patient_id>")
-@roles(*CLINICIANS, "manager")
+@may("chart")
 def patient(patient_id: str) -> Response:
-    found = scope.get(current_user, patient_id)
+    try:
+        found = scope.get(current_user, patient_id, "chart")
+    except scope.Restricted:
+        if not scope_table.may(current_user.role, "open"):
+            raise
+        return redirect(f"/patients/{patient_id}/restricted")  # type: ignore[return-value]
     audit.read("patient.read", found.id, patient_id=found.id)
     view = queries.load(found)
     seq = feed.touched([found.id]).get(found.id, 0)
@@ -29,10 +34,10 @@ def patient(patient_id: str) -> Response:
 
 
 @bp.get("/patients/<patient_id>/visits/<tail>")
-@roles(*CLINICIANS, "manager")
+@may("chart")
 def visit(patient_id: str, tail: str) -> Redirect:
     """The history names visits by the end of their id: whole ids were a third of a visit pack."""
-    found = scope.get(current_user, patient_id)
+    found = scope.get(current_user, patient_id, "chart")
     visit_id = queries.visit_id(found.id, tail)
     if visit_id is None:
         raise NotFound()

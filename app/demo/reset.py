@@ -14,15 +14,26 @@ from app.demo.profiles import PROFILES
 from app.extensions import db
 from app.grading import service as grading
 from app.notices.models import SmsMessage
+from app.patients import bindings
 from app.patients import service as patients
+from app.patients.consents import Word
 from app.patients.models import Patient
+from app.patients.purposes import USUAL
 from app.plans import service as plans
 from app.shared import clock
 from app.sync import feed
 
 # The scheduler's own, which may be running; and the audit, which nothing but its retention shortens.
 KEPT = ("job_leases", "job_runs", "audit_lines", "audit_chain")
-FAMILIES = (("family1", "宁如意", "妈妈"), ("family1", "安心宁", "婆婆"), ("family2", "康福来", "爸爸"))
+MOST = ("state", "readings", "orders", "readers")
+# What each of them agreed to: the mother-in-law keeps her figures, and who reads her record, to herself.
+FAMILIES = (
+    ("family1", "宁如意", "妈妈", MOST),
+    ("family1", "安心宁", "婆婆", ("state", "orders")),
+    ("family2", "康福来", "爸爸", (*MOST, "copy")),
+)
+CLAIMED = ("doctor1", "安心宁", "family2", "姑姑")  # waits for the doctor to confirm it
+INVITED = ("doctor1", "宁如意")  # a code nobody has entered yet
 
 
 def is_demo() -> bool:
@@ -48,6 +59,7 @@ def reset(*, small: bool = False) -> int:
     _families(stories)
     _grades(stories)
     db.session.commit()
+    _invitations(stories)
     orders.write({story.person.name: story.person for story in stories}, now, small=small)
     # Nothing of this is ever to reach a telephone.
     db.session.execute(update(SmsMessage).values(state="sent", sent_at=SmsMessage.created_at))
@@ -65,10 +77,20 @@ def _erase() -> None:
 
 def _families(stories: list[Story]) -> None:
     ids = {story.person.name: story.person.id for story in stories}
-    for username, name, relation in FAMILIES:
+    for username, name, relation, purposes in FAMILIES:
         patient = db.session.get_one(Patient, ids[name])
-        patients.link_family(accounts.user(username), patient, relation)
+        doctor = accounts.user("doctor1")
+        patients.link_family(accounts.user(username), patient, relation, purposes, Word(), doctor)
     db.session.flush()
+
+
+def _invitations(stories: list[Story]) -> None:
+    ids = {story.person.name: story.person.id for story in stories}
+    doctor, name, relative, relation = CLAIMED
+    _, code = bindings.invite(accounts.user(doctor), ids[name], MOST, Word())
+    bindings.claim(accounts.user(relative), code, relation)
+    doctor, name = INVITED
+    bindings.invite(accounts.user(doctor), ids[name], USUAL, Word())
 
 
 def _grades(stories: list[Story]) -> None:

@@ -4,8 +4,11 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    from app.family import home, routes
+    from app.family import announce, bind_routes, home, routes  # noqa: F401  (adds its routes)
+    from app.patients.events import binding_claimed, binding_decided
     from app.pwa.registry import register_pages
 
     app.register_blueprint(routes.bp)
     register_pages(home.pack_pages)
+    binding_claimed.connect(announce.claimed)
+    binding_decided.connect(announce.decided)

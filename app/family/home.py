@@ -17,7 +17,7 @@ from app.notices import service as notices
 from app.observations import service as observations
 from app.orders import pages as order_pages
 from app.orders import service as orders
-from app.patients import identity
+from app.patients import bindings, consents, identity
 from app.patients import service as patients
 from app.patients.models import FamilyLink, Patient
 from app.plans import service as plans
@@ -31,17 +31,28 @@ ORDERS_SHOWN = 3
 def context(user: User) -> dict[str, Any]:
     links = patients.links_of(user)
     ids = [patient.id for _, patient in links]
+    agreed = consents.standing(link.id for link, _ in links)
     grades = grading.current_many(ids)
     due = plans.open_items_many(ids)
     placed = orders.of_patients(ids)
     doctors = _doctors({p.team_id for _, p in links if p.team_id})
+    for link, patient in links:
+        if "orders" not in agreed[link.id]:
+            placed[patient.id] = []
     shown = [order for i in ids for order in _shown(placed[i])]
     return {
         "tab": "family",
         "people": [
-            _person(user, link, patient, grades.get(patient.id), due.get(patient.id, []), doctors, placed)
+            {
+                **_person(user, link, patient, doctors, placed),
+                **_state(
+                    patient, grades.get(patient.id), due.get(patient.id, []), agreed[link.id], link.relation
+                ),
+            }
             for link, patient in links
         ],
+        "paused": patients.restricted_links(user),
+        "waiting": bindings.waiting_of(user),
         "emergency_phone": current_app.config["EMERGENCY_PHONE"],
         "unread": notices.unread_count(user),
         "ops": order_pages.ops_of(shown),
@@ -51,7 +62,8 @@ def context(user: User) -> dict[str, Any]:
 
 def newest(user: User) -> int:
     """The newest feed number about anybody this relative is bound to."""
-    return max(feed.touched(p.id for _, p in patients.links_of(user)).values(), default=0)
+    people = [patient.id for _, patient in patients.links_of(user)]
+    return max([feed.left_at(user), *feed.touched(people).values()])
 
 
 def pack_pages(user: User) -> Iterable[PackPage]:
@@ -63,30 +75,34 @@ def pack_pages(user: User) -> Iterable[PackPage]:
 
 
 def _person(
-    user: User,
-    link: FamilyLink,
-    patient: Patient,
-    grade: Any,
-    due: list[Any],
-    doctors: dict[str, User],
-    placed: dict[str, list[Any]],
+    user: User, link: FamilyLink, patient: Patient, doctors: dict[str, User], placed: dict[str, list[Any]]
 ) -> dict[str, Any]:
-    colour = grade.colour if grade else "unrated"
-    emergency = bool(grade and grade.emergency)
-    general = explain.colour_words({"colour": colour, "emergency": emergency})["family"]
-    story = rules.story(colour, emergency, grade.words if grade else [], general)
     people = {patient.id: {"called": link.relation, "place": ""}}
     return {
         "patient": patient,
         "called": link.relation or patient.name,
         "age": identity.age_on(patient.birth_date, clock.today()),
+        "doctor": doctors.get(patient.team_id or ""),
+        "rows": [order_pages.row(user, order, people) for order in _shown(placed[patient.id])],
+    }
+
+
+def _state(patient: Patient, grade: Any, due: list[Any], agreed: set[str], called: str) -> dict[str, Any]:
+    """How they are, as far as they agree to its being told."""
+    told = {"agreed": agreed, "withheld": rules.withheld(called or patient.name, agreed)}
+    if "state" not in agreed:
+        return {**told, "story": None, "colour": None, "emergency": False, "figure": None, "due_on": None}
+    colour = grade.colour if grade else "unrated"
+    emergency = bool(grade and grade.emergency)
+    general = explain.colour_words({"colour": colour, "emergency": emergency})["family"]
+    story = rules.story(colour, emergency, grade.words if grade else [], general)
+    return {
+        **told,
         "colour": colour,
         "emergency": emergency,
         "story": story,
-        "figure": _figure(patient.id, story.figure),
+        "figure": _figure(patient.id, story.figure) if "readings" in agreed else None,
         "due_on": due[0].due_on if due else None,
-        "doctor": doctors.get(patient.team_id or ""),
-        "rows": [order_pages.row(user, order, people) for order in _shown(placed[patient.id])],
     }
 
 

@@ -30,6 +30,20 @@ WORDS = {
     "grade.confirm": "确认了等级",
     "grade.raise": "调高了等级",
     "readers.read": "看了这一页",
+    "family.read": "看了绑定和授权",
+    "family.invite": "生成了家属绑定码",
+    "family.claim": "输入了绑定码",
+    "family.confirm": "确认了家属绑定",
+    "family.refused": "拒绝了家属绑定",
+    "family.withdrawn": "作废了绑定码",
+    "family.end": "解除了家属绑定",
+    "consent.give": "记录了同意",
+    "consent.withdraw": "记录了收回同意",
+    "patient.numbers": "看了完整的证件号和电话",
+    "patient.copy": "取了一份资料",
+    "patient.restrict": "限制了处理",
+    "patient.open": "看了限制处理的档案",
+    "patient.lift": "解除了限制处理",
 }
 OTHER = "处理了档案"
 

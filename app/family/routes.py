@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from app.accounts import audit
 from app.family import home, readers
-from app.guard import roles
+from app.guard import may
 from app.patients import scope
 from app.pwa.registry import rev
 from app.shared.page import page
@@ -18,7 +18,7 @@ bp = Blueprint("family", __name__)
 
 
 @bp.get("/family")
-@roles("family")
+@may("home")
 def index() -> Response:
     user = current_user._get_current_object()
     context = home.context(user)
@@ -28,10 +28,10 @@ def index() -> Response:
 
 
 @bp.get("/family/<patient_id>/readers")
-@roles("family")
+@may("readers")
 def who_read(patient_id: str) -> Response:
     user = current_user._get_current_object()
-    patient = scope.get(user, patient_id)
+    patient = scope.get(user, patient_id, "readers")
     number = request.args.get("page", "")
     context = readers.context(user, patient, int(number) if re.fullmatch("[1-9][0-9]{0,4}", number) else 1)
     audit.read("readers.read", patient.id, patient_id=patient.id)

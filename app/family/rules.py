@@ -4,7 +4,7 @@ not for relatives (安宁, 轻生, 认知: domain/grading.md §8) has none there
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -39,6 +39,23 @@ def story(colour: str, emergency: bool, words: Sequence[Mapping[str, Any]], gene
         return Story(badge, tuple(clauses(general)), told["family"], figure)
     headline, advice = headline_of(told["family"])
     return Story(badge, headline, advice, figure)
+
+
+# What is kept from a relative, in their words; `orders` last, since its button is missing visibly.
+WITHHELD = {
+    "state": "看身体情况", "readings": "看血压、血糖的数值", "readers": "看谁看过档案", "orders": "代点服务",
+}  # fmt: skip
+
+
+def withheld(called: str, agreed: Collection[str]) -> str:
+    """妈妈没有同意您看血压、血糖的数值。 Empty when nothing is kept from them.
+
+    A copy of the whole record is not named: nobody misses it before asking for it.
+    """
+    missing = [key for key in WITHHELD if key not in agreed]
+    if "state" in missing and "readings" in missing:
+        missing.remove("readings")
+    return f"{called}没有同意您{'，也没有同意'.join(WITHHELD[key] for key in missing)}。" if missing else ""
 
 
 def headline_of(text: str) -> tuple[tuple[str, ...], str]:

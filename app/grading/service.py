@@ -152,7 +152,9 @@ def regrade_stale(as_of: date | None = None) -> list[str]:
     changed: list[str] = []
     last = ""
     while True:
-        statement = select(Patient).where(Patient.id > last, Patient.ended_on.is_(None))
+        statement = select(Patient).where(
+            Patient.id > last, Patient.ended_on.is_(None), Patient.restricted_at.is_(None)
+        )
         patients = list(db.session.scalars(statement.order_by(Patient.id).limit(BATCH)))
         if not patients:
             return changed

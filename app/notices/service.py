@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cryptography.exceptions import InvalidTag
 from flask import current_app
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, delete, func, select, update
 
 from app.accounts.models import User
 from app.errors import NotFound
@@ -64,6 +64,12 @@ def send_code(user: User, words: str, good_until: datetime) -> None:
 def tell_of_account(user: User, title: str, words: str) -> None:
     """Something was changed about the account itself: its owner should know, whoever did it. No commit."""
     notify([user.id], "account", title, words, "/me")
+
+
+def forget(user_ids: Iterable[str], urls: Iterable[str]) -> None:
+    """What led to these addresses is no longer theirs to read. No commit."""
+    theirs = Notice.user_id.in_(list(user_ids)), Notice.url.in_(list(urls))
+    db.session.execute(delete(Notice).where(*theirs).execution_options(synchronize_session=False))
 
 
 def inbox(user: User, limit: int = 100) -> list[Notice]:

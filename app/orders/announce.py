@@ -7,12 +7,13 @@ from typing import Any
 
 from app.accounts import service as accounts
 from app.accounts.models import User
-from app.notices.service import notify
+from app.notices.service import forget, notify
 from app.orders import queries
 from app.orders.models import Order
 from app.orders.words import when_words
 from app.patients import service as patients
 from app.patients.models import Patient
+from app.sync import feed
 
 FAMILY_SMS = {
     "scheduled": "您预约的服务排好时间了，请打开暖巡查看。",
@@ -35,7 +36,7 @@ def moved(order: Order, author: User, payload: dict[str, Any]) -> None:
     family = _family_words(order, payload)
     if family is not None:
         title, text = family
-        told = [i for i in patients.family_user_ids(patient.id) if i != author.id]
+        told = [i for i in patients.family_user_ids(patient.id, "orders") if i != author.id]
         _tell(told, order, title, f"{patient.name}，{text}", sms=FAMILY_SMS[order.state])
     if order.state == "scheduled" and order.assignee_id and order.assignee_id != author.id:
         text = f"{patient.name}，{when_words(order.when_at)}"
@@ -56,6 +57,17 @@ def moved(order: Order, author: User, payload: dict[str, Any]) -> None:
         _tell(
             queries.desk_of(patient), order, f"家属不满意：{order.name}", f"{patient.name}，请 48 小时内回访"
         )
+
+
+def narrowed(patient_id: str, relative_id: str) -> None:
+    """A relative may no longer see this person's orders: what was told of them leaves the inbox."""
+    forget([relative_id], [f"/orders/{order.id}" for order in queries.of_patient(patient_id)])
+
+
+def restricted(patient_id: str) -> None:
+    """Whoever was to come lets go of the order: they see it because it was given to them."""
+    given = {order.assignee_id for order in queries.of_patient(patient_id) if order.assignee_id}
+    feed.depart(patient_id, [f"user:{user_id}" for user_id in sorted(given)])
 
 
 def kept(order: Order, author: User) -> None:

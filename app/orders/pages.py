@@ -23,12 +23,11 @@ from app.patients import identity, scope
 from app.patients import service as patients
 from app.patients.models import Patient
 from app.pwa.registry import PackPage, rev
-from app.shared import clock
+from app.shared import clock, scope_table
 from app.sync import feed
 from app.sync.models import Touch
 
 RECENT = timedelta(days=30)
-DESKS = ("village", "dispatcher")
 WAIT_LIMIT_HOURS = 24
 FAR_AHEAD_DAYS = 7  # of a family's calendar; staff plan further
 STAFF_AHEAD_DAYS = 60
@@ -51,7 +50,16 @@ ROLE_WORDS = {"nurse": "护士", "doctor": "医生", "village": "村医"}
 def newest(user: User) -> int:
     """The newest feed number about anybody for whom `user` sees an order."""
     about = select(Order.patient_id).where(queries.condition(user))
-    return db.session.scalar(select(func.max(Touch.seq)).where(Touch.patient_id.in_(about))) or 0
+    touched = db.session.scalar(select(func.max(Touch.seq)).where(Touch.patient_id.in_(about))) or 0
+    return max(touched, feed.left_at(user))
+
+
+def newest_for_new(user: User) -> int:
+    """The same for the page of the catalogue, which names a family's own people."""
+    if user.role != "family":
+        return 0
+    people = [patient.id for _, patient in patients.links_of(user)]
+    return max([feed.left_at(user), *feed.touched(people).values()])
 
 
 # ---- /orders/new
@@ -61,7 +69,7 @@ def new_context(
     user: User, patient: Patient | None = None, chosen: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """The catalogue and the form. A family finds its people here, staff the one they came from."""
-    links = patients.links_of(user) if user.role == "family" else []
+    links = patients.links_of(user, "order") if user.role == "family" else []
     people = [_person(user, p, link.relation) for link, p in links]
     if patient is not None and user.role != "family":
         people = [_person(user, patient, "")]
@@ -205,7 +213,7 @@ def order_context(user: User, order: Order) -> dict[str, Any]:
     is_family = user.role == "family"
     cancel = rules.grant_for(may["cancelled"], actor) if "cancelled" in may else None
     return {
-        "tab": "desk" if user.role in DESKS else "orders",
+        "tab": "desk" if scope_table.may(user.role, "desk") else "orders",
         "order": order,
         "line": order.line,
         "patient": patient,
@@ -379,19 +387,19 @@ def desk_tab(order: Order) -> str:
 
 def pack_pages(user: User) -> Iterable[PackPage]:
     """The order pages somebody needs without a network."""
-    if user.role in queries.ASKERS and user.role != "dispatcher":
-        seq = max(feed.touched(p.id for _, p in patients.links_of(user)).values(), default=0)
+    if scope_table.may(user.role, "order") and user.role != "dispatcher":
+        seq = newest_for_new(user)
         yield _pack("/orders/new", seq, "orders/new.html", partial(new_context, user))
-    if user.role not in (*queries.ASKERS, "provider"):
+    if not scope_table.may(user.role, "perform"):
         return
     seq = newest(user)
-    if user.role in DESKS:
+    if scope_table.may(user.role, "desk"):
         yield _pack("/desk", seq, "orders/desk.html", partial(desk_context, user))
     yield _pack("/orders", seq, "orders/list.html", partial(list_context, user))
     orders = queries.for_user(user, ended_since=clock.now() - RECENT)
     if user.role in ("doctor", "nurse"):
         orders = [o for o in orders if o.assignee_id == user.id]
-    elif user.role in DESKS:
+    elif scope_table.may(user.role, "desk"):
         orders = [o for o in orders if o.is_open]
     touched = feed.touched({o.patient_id for o in orders})
     for order in orders:
@@ -408,7 +416,11 @@ def gone_since(user: User, since: int) -> Iterable[str]:
         seen = Order.id.in_(named)
     ended = Order.state.not_in(machine().open_states())
     statement = select(Order.id).where(seen, Order.patient_id.in_(about) | ended)
-    return [f"/orders/{order_id}" for order_id in db.session.scalars(statement.limit(2000))]
+    found = {*db.session.scalars(statement.limit(2000))}
+    departed = feed.departures(user, since)
+    if departed:
+        found |= {*db.session.scalars(select(Order.id).where(Order.patient_id.in_(departed)).limit(2000))}
+    return [f"/orders/{order_id}" for order_id in sorted(found)]
 
 
 def _pack(url: str, seq: int, template: str, context: Any) -> PackPage:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from app.accounts.models import User
-from app.errors import NotFound
+from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.orders.machine import machine
 from app.orders.models import Order, OrderEvent, OrderRating
@@ -16,26 +16,38 @@ from app.orders.rules import PERFORMERS
 from app.orgs import service as orgs
 from app.patients import scope
 from app.patients.models import Patient
+from app.shared import scope_table
 
 NEWEST = (Order.updated_at.desc(), Order.id.desc())
-# Who may ask for a service, and take one back.
-ASKERS = ("family", "village", "doctor", "nurse", "dispatcher")
 
 
 def condition(user: User) -> ColumnElement[bool]:
     """An SQL condition over Order: those `user` may see."""
-    if user.role == "provider":
-        return Order.assignee_id == user.id
-    action = "order" if user.role in ASKERS else "read"
-    return Order.patient_id.in_(scope.ids(user, action))
+    if _by_assignment(user):
+        in_use = select(Patient.id).where(Patient.restricted_at.is_(None))
+        return and_(Order.assignee_id == user.id, Order.patient_id.in_(in_use))
+    return Order.patient_id.in_(scope.ids(user, "orders"))
 
 
 def get(user: User, order_id: str) -> Order:
-    """Raises NotFound when absent or out of scope."""
+    """Raises NotFound when absent or out of scope, and what scope.get raises besides."""
     found = db.session.scalar(select(Order).where(Order.id == order_id, condition(user)))
     if found is None:
-        raise NotFound()
+        raise _refusal(user, order_id)
     return found
+
+
+def _refusal(user: User, order_id: str) -> DomainError:
+    order = db.session.get(Order, order_id)
+    if order is None:
+        return NotFound()
+    if not _by_assignment(user):
+        return scope.refusal(user, order.patient_id, "orders")
+    return scope.Restricted() if order.assignee_id == user.id else NotFound()
+
+
+def _by_assignment(user: User) -> bool:
+    return scope_table.place_of(user.role, "orders") == "assigned"
 
 
 def worked_on(user: User, order_id: str) -> Order | None:

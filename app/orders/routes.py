@@ -12,10 +12,8 @@ from flask_login import current_user
 from app.accounts import audit
 from app.accounts.models import User
 from app.errors import DomainError, NotFound
-from app.guard import roles
+from app.guard import may, within
 from app.orders import pages, queries
-from app.orders.queries import ASKERS
-from app.orders.rules import PERFORMERS
 from app.patients import scope
 from app.pwa.registry import rev
 from app.shared import clock
@@ -30,13 +28,13 @@ FIELDS = ("patient_id", "service", "wanted_at", "phone", "address", "note")
 
 
 @bp.get("/orders/new")
-@roles(*ASKERS)
+@may("order")
 def new() -> Response:
     return _new_page(request.args.get("patient", ""), {"service": request.args.get("service", "")})
 
 
 @bp.post("/orders")
-@roles(*ASKERS)
+@may("order")
 def create() -> Response:
     payload = {name: request.form[name] for name in FIELDS if request.form.get(name, "").strip()}
     payload["wanted_at"] = _wanted()
@@ -50,7 +48,7 @@ def create() -> Response:
 
 
 @bp.get("/orders")
-@roles(*ASKERS, "provider", "manager")
+@may("orders")
 def index() -> Response:
     user = _user()
     context = pages.list_context(user)
@@ -59,12 +57,13 @@ def index() -> Response:
 
 
 @bp.get("/orders/<order_id>")
+@within("orders")
 def show(order_id: str) -> Response:
     return _order_page(order_id)
 
 
 @bp.post("/orders/<order_id>/transition")
-@roles(*dict.fromkeys((*ASKERS, *PERFORMERS)))
+@may("perform")
 def transition(order_id: str) -> Response:
     payload = _transition_payload(order_id)
     base = request.args.get("base", "")
@@ -81,7 +80,7 @@ def transition(order_id: str) -> Response:
 
 
 @bp.get("/desk")
-@roles(*pages.DESKS)
+@may("desk")
 def desk() -> Response:
     user = _user()
     context = pages.desk_context(user, request.args.get("tab", ""))
@@ -94,7 +93,6 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     patient = scope.get(user, patient_id, "order") if patient_id else None
     text = request.args.get("q", "")[:30] if user.role != "family" and patient is None else ""
     context = pages.new_context(user, patient, chosen)
-    links = feed.touched(p["id"] for p in context["people"]) if user.role == "family" else {}
     found = pages.found(user, text)
     for person in context["people"]:
         audit.read("patient.read", person["id"], patient_id=person["id"])
@@ -102,7 +100,7 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     return page(
         "orders/new.html",
         status=no.status if no else 200,
-        rev="" if request.args else rev(max(links.values(), default=0)),  # a phone keeps the plain page only
+        rev="" if request.args else rev(pages.newest_for_new(user)),  # a phone keeps the plain page only
         errors=no.errors if no else [],
         q=text,
         found=found,

@@ -20,6 +20,7 @@ from app.orders.machine import machine
 from app.orders.models import Order, OrderEvent, OrderRating
 from app.orders.queries import for_user, of_patient, of_patients
 from app.patients import identity, scope
+from app.patients.models import Patient
 from app.shared import clock, strictjson
 from app.shared.ids import new_id
 from app.shared.words import blank
@@ -36,10 +37,7 @@ def create(op: Op) -> Applied:
     payload = op.payload
     if (why := refusal(payload["service"])) is not None:
         raise Rejected.invalid("/service", why)
-    try:
-        patient = scope.get(op.author, payload["patient_id"], "order")
-    except NotFound:
-        raise Rejected("not_found") from None
+    patient = scope.get(op.author, payload["patient_id"], "order")
     if patient.ended_on is not None:
         raise Rejected.invalid("/patient_id", "老人的档案已经结案，不能再点服务")
     wanted_at = _moment(op, "wanted_at")
@@ -110,7 +108,11 @@ def confirm_overdue(now: datetime | None = None) -> int:
     now = now or clock.now()
     feed.lock()
     limit = rules.confirms_itself_before(now)
-    statement = select(Order).where(Order.state == "done", Order.updated_at <= limit).order_by(Order.id)
+    in_use = select(Patient.id).where(Patient.restricted_at.is_(None))
+    statement = select(Order).where(
+        Order.state == "done", Order.updated_at <= limit, Order.patient_id.in_(in_use)
+    )
+    statement = statement.order_by(Order.id)
     overdue = list(db.session.scalars(statement))
     for order in overdue:
         _confirm_by_system(order, now)
@@ -128,6 +130,8 @@ def _order(op: Op) -> Order:
         was = queries.worked_on(op.author, op.payload["order_id"])
     if was is None:
         raise Rejected("not_found")
+    if queries.patients([was])[was.patient_id].restricted_at is not None:
+        raise scope.Restricted()
     raise _conflict(op, was, "stale_revision", "订单已改派给别人")
 
 

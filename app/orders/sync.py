@@ -11,10 +11,8 @@ from app.accounts.models import User
 from app.extensions import db
 from app.orders import queries, service
 from app.orders.models import Order, OrderEvent
-from app.orders.queries import ASKERS
-from app.orders.rules import PERFORMERS
 from app.orders.schema import OrderCreate, OrderTransition
-from app.shared import clock
+from app.shared import clock, scope_table
 from app.sync.models import Revision
 from app.sync.registry import Entity, Kind, register_entity, register_kind
 
@@ -22,8 +20,9 @@ RATED = ("overall", "attitude", "skill", "timely", "explain", "fee", "recommend"
 
 
 def register() -> None:
-    register_kind(Kind("order.create", "order", OrderCreate, frozenset(ASKERS), service.create))
-    movers = frozenset((*ASKERS, *PERFORMERS))
+    may = scope_table.roles_of
+    register_kind(Kind("order.create", "order", OrderCreate, frozenset(may("order")), service.create))
+    movers = frozenset(may("perform"))
     register_kind(
         Kind("order.transition", "order", OrderTransition, movers, service.transition, needs_base=True)
     )

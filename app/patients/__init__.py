@@ -4,10 +4,11 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    from app.patients import cli, routes, sync
+    from app.patients import cli, family_routes, routes, sync
     from app.pwa import registry
 
     app.register_blueprint(routes.bp)
+    app.register_blueprint(family_routes.bp)
     app.cli.add_command(cli.commands)
     sync.register()
     registry.register_pages(routes.pages_of)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -43,15 +43,21 @@ class Patient(db.Model):
     home_bed_open: Mapped[bool] = mapped_column(default=False)
     tubes: Mapped[list] = mapped_column(default=list)
     consent_at: Mapped[datetime | None]
+    restricted_at: Mapped[datetime | None]  # its processing is restricted (Restriction)
     ended_on: Mapped[date | None]
     created_at: Mapped[datetime]
 
 
 class FamilyLink(db.Model):
-    """A relative who may see a patient in plain words and order for them."""
+    """A relative bound to a patient. What they may see and do is FamilyGrant; bound anew is another row."""
 
     __tablename__ = "family_links"
-    __table_args__ = (UniqueConstraint("user_id", "patient_id"),)
+    __table_args__ = (
+        Index(
+            "uq_family_links_open", "user_id", "patient_id", unique=True,
+            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -59,3 +65,94 @@ class FamilyLink(db.Model):
     relation: Mapped[str] = mapped_column(String(10))  # what the relative calls them: 妈妈, 爸爸 …
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    ended_how: Mapped[str | None] = mapped_column(String(10))  # patient | relative | clinic
+
+
+class FamilyGrant(db.Model):
+    """A consent that stands now; how it came about is in Consent."""
+
+    __tablename__ = "family_grants"
+
+    link_id: Mapped[str] = mapped_column(ForeignKey("family_links.id"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(12), primary_key=True)
+
+
+class Consent(db.Model):
+    """One consent given or withdrawn. Rows are added, never changed.
+
+    `said_by`: 本人, 监护人 (named in `guardian`), or 家属 who gave it back. `text_version`: of the words that
+    were read to them (purposes.py). `recorded_by` None: written by the migration for older bindings.
+    """
+
+    __tablename__ = "consents"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
+    link_id: Mapped[str] = mapped_column(ForeignKey("family_links.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(12))
+    given: Mapped[bool]
+    text_version: Mapped[str] = mapped_column(String(10))
+    said_by: Mapped[str] = mapped_column(String(6))
+    guardian: Mapped[str | None] = mapped_column(String(50))
+    recorded_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime]
+
+
+class FamilyInvitation(db.Model):
+    """A code made at the clinic, entered by a relative (`claimed_*`), then confirmed by the clinic.
+
+    Only a keyed hash of the code is kept. `expires_at`: until then it may be entered, and once
+    it is, confirmed. `outcome`: confirmed | refused | withdrawn; what merely ran out has none.
+    """
+
+    __tablename__ = "family_invitations"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    purposes: Mapped[list]
+    said_by: Mapped[str] = mapped_column(String(6))
+    guardian: Mapped[str | None] = mapped_column(String(50))
+    made_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    claimed_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    claimed_at: Mapped[datetime | None]
+    relation: Mapped[str | None] = mapped_column(String(10))
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    outcome: Mapped[str | None] = mapped_column(String(10))
+
+
+class Restriction(db.Model):
+    """That a record is kept but no longer used (instead of erased), from when to when, and why."""
+
+    __tablename__ = "restrictions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
+    asked_by: Mapped[str] = mapped_column(String(6))  # 本人 | 监护人 | 近亲属
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    lifted_why: Mapped[str | None] = mapped_column(Text)
+
+
+class Disclosure(db.Model):
+    """Why somebody was shown what is otherwise kept back: full numbers, a restricted record, a whole copy.
+
+    `what`: numbers | restricted | copy. `reason`: a code of rights.py; `note` in their own words.
+    """
+
+    __tablename__ = "disclosures"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    what: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(12))
+    note: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime]

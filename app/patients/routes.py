@@ -12,28 +12,28 @@ from flask_login import current_user
 from app.accounts import audit
 from app.accounts.models import User
 from app.errors import DomainError
-from app.guard import roles
+from app.guard import may
 from app.orgs import service as orgs
 from app.patients import scope
 from app.patients.schema import CONDITIONS, RELATIONS
 from app.pwa import registry
+from app.shared import scope_table
 from app.shared.page import page
 from app.sync import service as sync
 
 bp = Blueprint("patients", __name__)
-STAFF = ("doctor", "nurse", "village")
 OPTIONAL = ("address", "contact_name", "contact_phone", "contact_relation")
 
 
 @bp.get("/patients/new")
-@roles(*STAFF)
+@may("register")
 def new() -> Response:
     return page("patients/form.html", rev=registry.rev(0), **_context(current_user, {}, []))
 
 
 def pages_of(user: User) -> Iterator[registry.PackPage]:
     """Somebody may be registered where there is no signal."""
-    if user.role in STAFF:
+    if scope_table.may(user.role, "register"):
         rev = registry.rev(0)
         context = partial(_context, user, {}, [])
         yield registry.PackPage(
@@ -42,7 +42,7 @@ def pages_of(user: User) -> Iterator[registry.PackPage]:
 
 
 @bp.post("/patients")
-@roles(*STAFF)
+@may("register")
 def create() -> Response:
     payload = _payload(("name", "id_card", "phone", "village_id"))
     try:
@@ -55,7 +55,7 @@ def create() -> Response:
 
 
 @bp.get("/patients/<patient_id>/edit")
-@roles(*STAFF)
+@may("edit")
 def edit(patient_id: str) -> Response:
     patient = scope.get(current_user, patient_id, "edit")
     audit.read("patient.read", patient.id, patient_id=patient.id)
@@ -66,7 +66,7 @@ def edit(patient_id: str) -> Response:
 
 
 @bp.post("/patients/<patient_id>")
-@roles(*STAFF)
+@may("edit")
 def update(patient_id: str) -> Response:
     patient = scope.get(current_user, patient_id, "edit")
     payload = {"patient_id": patient_id, **_payload(("phone",))}

@@ -1,21 +1,42 @@
 """Who may see whom. The one module that decides it; every query passes through it.
 
-Roles, places and actions are the table below; out of scope answers exactly like absent.
+Roles, actions and places are app/shared/scope_table.py; here its places become SQL. Out of scope answers
+exactly like absent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy import ColumnElement, Select, and_, false, select
 
 from app.accounts.models import User
-from app.errors import NotFound
+from app.errors import DomainError, Forbidden, NotFound
 from app.extensions import db
 from app.orgs import service as orgs
-from app.patients.models import FamilyLink, Patient
+from app.patients.models import FamilyGrant, FamilyLink, Patient
+from app.patients.purposes import PURPOSES
+from app.shared import scope_table
 
 Bound = Callable[[User], ColumnElement[bool]]
+OF_RESTRICTED = {"open", "lift", "restrict", "copy"}  # a copy of one's data remains one's right
+
+
+class Withheld(Forbidden):
+    """The person does not consent to it."""
+
+    def __init__(self, purpose: str) -> None:
+        what = PURPOSES[purpose].withheld if purpose in PURPOSES else "家属做这件事"
+        super().__init__(f"老人没有同意{what}。想改，请老人到卫生室说一声。")
+
+
+class Restricted(Forbidden):
+    """The record is kept, but no longer used."""
+
+    code = "restricted"
+
+    def __init__(self) -> None:
+        super().__init__("这份档案已限制处理：只保存，不再新增、修改或使用。需要恢复请找镇卫生院管理员。")
 
 
 def _village(user: User) -> ColumnElement[bool]:
@@ -30,29 +51,35 @@ def _town(user: User) -> ColumnElement[bool]:
     return Patient.town_code == user.place_code if user.place_code else false()
 
 
-def _bound(user: User) -> ColumnElement[bool]:
+def _bound(user: User, purpose: str | None = None) -> ColumnElement[bool]:
+    """With `purpose`, only those who consent to it now."""
     links = select(FamilyLink.patient_id).where(FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None))
+    if purpose is not None:
+        links = links.join(FamilyGrant, FamilyGrant.link_id == FamilyLink.id)
+        links = links.where(FamilyGrant.purpose == purpose)
     return Patient.id.in_(links)
 
 
-# role -> action -> which patients. An absent action is refused.
-#   read: the record and the patient page; visit: record a visit; order: order for them; edit: contact data
-SCOPE: dict[str, dict[str, Bound]] = {
-    "family": {"read": _bound, "order": _bound, "edit": _bound},
-    "village": {"read": _village, "visit": _village, "order": _village, "edit": _village},
-    "doctor": {"read": _team, "visit": _team, "order": _team, "edit": _team},
-    "nurse": {"read": _team, "visit": _team, "order": _team, "edit": _team},
-    "dispatcher": {"order": _town},
-    "manager": {"read": _town, "correct": _town},
-    "provider": {},
-    "supervisor": {},
-    "admin": {},
-}
+# How a place of the table is asked of a patient. `assigned` is asked of orders (app/orders/queries.py).
+BOUNDS: dict[str, Bound] = {"village": _village, "team": _team, "town": _town, "bound": _bound}
 
 
 def condition(user: User, action: str = "read") -> ColumnElement[bool]:
-    """An SQL condition over Patient: those on whom `user` may do `action`."""
-    bound = SCOPE[user.role].get(action)
+    """An SQL condition over Patient: those on whom `user` may do `action`.
+
+    Nothing is done with a record whose processing is restricted, but what is there for it (OF_RESTRICTED).
+    """
+    place = scope_table.place_of(user.role, action)
+    within = _within(user, action, place)
+    if action in OF_RESTRICTED:
+        return within
+    return and_(within, Patient.restricted_at.is_(None))
+
+
+def _within(user: User, action: str, place: str | None) -> ColumnElement[bool]:
+    if place == "bound":
+        return _bound(user, scope_table.CONSENTED.get(action))
+    bound = BOUNDS.get(place or "")
     return bound(user) if bound is not None else false()
 
 
@@ -61,11 +88,27 @@ def ids(user: User, action: str = "read") -> Select[str]:
 
 
 def get(user: User, patient_id: str, action: str = "read") -> Patient:
-    """The patient, if `user` may do `action` on them. Raises NotFound otherwise."""
+    """The patient, if `user` may do `action` on them. Raises NotFound otherwise.
+
+    But whoever could do it if the person consented, or if the record were not restricted, is told so:
+    Withheld, Restricted. They know that there is such a one.
+    """
     found = db.session.scalar(select(Patient).where(Patient.id == patient_id, condition(user, action)))
     if found is None:
-        raise NotFound()
+        raise refusal(user, patient_id, action)
     return found
+
+
+def refusal(user: User, patient_id: str, action: str) -> DomainError:
+    """Why `user` does not find this patient for `action`."""
+    place = scope_table.place_of(user.role, action)
+    known = BOUNDS[place](user) if place in BOUNDS else false()
+    patient = db.session.scalar(select(Patient).where(Patient.id == patient_id, known))
+    if patient is None:
+        return NotFound()
+    if patient.restricted_at is not None:
+        return Restricted()
+    return Withheld(scope_table.CONSENTED.get(action, ""))
 
 
 def all_of(user: User, action: str = "read") -> list[Patient]:
@@ -81,9 +124,10 @@ def names(user: User, patient_ids: Iterable[str]) -> dict[str, str]:
 
 def may_place(user: User, village_code: str) -> bool:
     """Whether `user` may register somebody in this village."""
-    if user.role == "village":
+    place = scope_table.place_of(user.role, "register")
+    if place == "village":
         return village_code == user.place_code
-    if user.team_id is None:
+    if place != "team" or user.team_id is None:
         return False
     return orgs.team_of_village(village_code) == user.team_id
 

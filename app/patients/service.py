@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -10,9 +11,10 @@ from sqlalchemy import select
 from app.accounts.models import User
 from app.extensions import db
 from app.orgs import service as orgs
-from app.patients import identity, scope
+from app.patients import consents, identity, scope
 from app.patients.events import patient_changed
-from app.patients.models import FamilyLink, Patient
+from app.patients.models import FamilyGrant, FamilyLink, Patient
+from app.patients.purposes import PURPOSES
 from app.shared import clock, secretbox
 from app.shared.ids import new_id
 from app.sync import feed
@@ -66,10 +68,10 @@ def update(author: User, payload: dict[str, Any], base_revision: int) -> Patient
     Raises Rejected, or Conflict `stale_revision` when somebody else changed the patient meanwhile.
     """
     patient: Patient | None = db.session.scalar(
-        select(Patient).where(Patient.id == payload["patient_id"], scope.condition(author, "edit"))
+        select(Patient).where(Patient.id == payload["patient_id"], scope.condition(author, "contact"))
     )
     if patient is None:
-        raise Rejected("not_found")
+        raise scope.refusal(author, payload["patient_id"], "contact")
     if author.role == "family" and (extra := sorted(set(payload) - FAMILY_MAY_CHANGE)):
         raise Rejected("forbidden", "家属只能修改电话和联系人。", [_forbidden(name) for name in extra])
     if base_revision != patient.revision:
@@ -97,30 +99,59 @@ def note_findings(
         patient.lives_alone = lives_alone
 
 
-def link_family(user: User, patient: Patient, relation: str) -> FamilyLink:
+def link_family(
+    user: User,
+    patient: Patient,
+    relation: str,
+    purposes: Iterable[str] = tuple(PURPOSES),
+    word: consents.Word = consents.Word(),  # noqa: B008  (frozen)
+    by: User | None = None,
+) -> FamilyLink:
+    """Bind a relative; `purposes` is what the person consents to."""
     link = FamilyLink(
         id=new_id(), user_id=user.id, patient_id=patient.id, relation=relation, started_at=clock.now()
     )
     db.session.add(link)
     db.session.flush()
+    consents.settle(link, purposes, word, by)
     feed.resend(patient.id)  # the relative may hold a cursor that is past what they now may see
     return link
 
 
-def links_of(user: User) -> list[tuple[FamilyLink, Patient]]:
-    """The patients a relative is bound to, oldest link first."""
+def links_of(user: User, action: str = "home") -> list[tuple[FamilyLink, Patient]]:
+    """The patients a relative is bound to, oldest link first; those for whom they may do `action`."""
     statement = (
         select(FamilyLink, Patient)
         .join(Patient, Patient.id == FamilyLink.patient_id)
-        .where(FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None))
+        .where(FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None), scope.condition(user, action))
         .order_by(FamilyLink.started_at, FamilyLink.id)
     )
     return [(link, patient) for link, patient in db.session.execute(statement)]
 
 
-def family_user_ids(patient_id: str) -> list[str]:
-    statement = select(FamilyLink.user_id).where(
-        FamilyLink.patient_id == patient_id, FamilyLink.ended_at.is_(None)
+def restricted_links(user: User) -> list[str]:
+    """How a relative calls those whose record they are bound to, but which may no longer be used."""
+    statement = (
+        select(FamilyLink.relation)
+        .join(Patient, Patient.id == FamilyLink.patient_id)
+        .where(
+            FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None), Patient.restricted_at.is_not(None)
+        )
+        .order_by(FamilyLink.started_at)
+    )
+    return list(db.session.scalars(statement))
+
+
+def family_user_ids(patient_id: str, purpose: str) -> list[str]:
+    """The relatives for whom the person consents to `purpose`."""
+    statement = (
+        select(FamilyLink.user_id)
+        .join(FamilyGrant, FamilyGrant.link_id == FamilyLink.id)
+        .where(
+            FamilyLink.patient_id == patient_id,
+            FamilyLink.ended_at.is_(None),
+            FamilyGrant.purpose == purpose,
+        )
     )
     return list(db.session.scalars(statement))
 

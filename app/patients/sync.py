@@ -11,6 +11,7 @@ from app.extensions import db
 from app.patients import identity, scope, service
 from app.patients.models import Patient
 from app.patients.schema import PatientCreate, PatientUpdate
+from app.shared import scope_table
 from app.sync.models import Revision
 from app.sync.registry import (
     Applied,
@@ -24,10 +25,12 @@ from app.sync.registry import (
 
 
 def register() -> None:
-    staff = frozenset({"doctor", "nurse", "village"})
-    register_kind(Kind("patient.create", "patient", PatientCreate, staff, _create, sealed=True))
+    may = scope_table.roles_of
     register_kind(
-        Kind("patient.update", "patient", PatientUpdate, staff | {"family"}, _update, needs_base=True)
+        Kind("patient.create", "patient", PatientCreate, frozenset(may("register")), _create, sealed=True)
+    )
+    register_kind(
+        Kind("patient.update", "patient", PatientUpdate, frozenset(may("contact")), _update, needs_base=True)
     )
     register_entity(Entity("patient", _in_scope, _record, _show))
     register_patient_names(scope.names)

@@ -16,9 +16,8 @@ from app.plans.index import embedded, index
 from app.plans.listing import Choice
 from app.pwa import registry
 from app.pwa.registry import PackPage
-from app.shared import clock
+from app.shared import clock, scope_table
 
-ROLES = ("doctor", "nurse", "village")
 ROWS_IN_HTML = 60  # readable without script; the index holds everybody
 
 
@@ -54,7 +53,7 @@ def _context(
         "when": lambda row: listing.when(row, today),
         "age": lambda row: age_on(row.birth_date, today),
         "name": user.name,
-        "may_register": user.role in ROLES,
+        "may_register": scope_table.may(user.role, "register"),
     }
 
 
@@ -63,7 +62,7 @@ def register() -> None:
 
 
 def pages_of(user: User) -> Iterable[PackPage]:
-    if user.role not in ROLES:
+    if not scope_table.may(user.role, "visit"):
         return
     today = clock.today()
 

@@ -6,23 +6,22 @@ from flask import Blueprint, Response, request
 from flask_login import current_user
 
 from app.accounts import audit
-from app.guard import roles
+from app.guard import may
 from app.plans import pages
 from app.plans.listing import choice
 from app.shared.page import page
 
 bp = Blueprint("plans", __name__)
-VISITORS = ("doctor", "nurse", "village")
 
 
 @bp.get("/today")
-@roles(*VISITORS)
+@may("visit")
 def today() -> Response:
     return _list("today")
 
 
 @bp.get("/patients")
-@roles(*VISITORS, "manager")
+@may("chart")
 def patients() -> Response:
     return _list("patients")
 

@@ -101,8 +101,10 @@ def nightly(as_of: date | None = None) -> list[str]:
     as_of = as_of or clock.today()
     feed.lock()  # before any grade is locked, in the order of a push: else the two could wait for each other
     changed = grading.regrade_stale(as_of)
+    in_use = select(Patient.id).where(Patient.restricted_at.is_(None))
     held = select(CurrentGrade.patient_id).where(
-        CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None)
+        CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None),
+        CurrentGrade.patient_id.in_(in_use),
     )
     for patient_id in sorted({*changed, *db.session.scalars(held)}):
         grade = grading.history(patient_id)[0]

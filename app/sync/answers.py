@@ -16,6 +16,7 @@ CODE_DETAILS = {
     "forbidden": "您的账号不能做这件事。",
     "not_found": "内容不存在，或不在您的服务范围内。",
     "missing_dependency": "它依赖的记录还没有上传。",
+    "restricted": "这份档案已限制处理，不能新增或修改。",
     "cannot_open": "服务器打不开这条加密的记录，请保留手机上的内容，并告诉管理员。",
 }
 ALREADY_APPLIED = "原来的记录已经上传成功，不需要再改一次。"

@@ -12,7 +12,7 @@ from app.accounts.models import User
 from app.accounts.routes import device_name
 from app.accounts.schema import LoginSchema
 from app.errors import DomainError
-from app.guard import public
+from app.guard import public, within
 from app.orgs import service as orgs
 from app.shared import clock, strictjson
 from app.sync import feed, sealing
@@ -57,6 +57,7 @@ def me() -> Response:
 
 
 @bp.post("/api/devices/<device_id>/revoke")
+@within("answer")
 def revoke(device_id: str) -> Response:
     devices.revoke(current_user, device_id)
     return Response(status=204)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from sqlalchemy import Connection, Table, delete, event, select, update
+from sqlalchemy import Connection, Table, delete, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -206,6 +206,12 @@ def departures(user: User, since: int, until: int | None = None) -> set[str]:
     return set(db.session.scalars(statement))
 
 
+def left_at(user: User) -> int:
+    """The newest feed number at which somebody left an audience of `user`; 0 for never."""
+    statement = select(func.max(Departure.seq)).where(Departure.audience.in_(audiences_of(user)))
+    return db.session.scalar(statement) or 0
+
+
 def history(entity_id: str) -> list[Revision]:
     """All revisions of a record, oldest first."""
     return list(
@@ -213,6 +219,12 @@ def history(entity_id: str) -> list[Revision]:
             select(Revision).where(Revision.entity_id == entity_id).order_by(Revision.revision)
         )
     )
+
+
+def about(patient_id: str) -> list[Revision]:
+    """All revisions of everything about a patient, in feed order."""
+    statement = select(Revision).where(Revision.patient_id == patient_id).order_by(Revision.seq)
+    return list(db.session.scalars(statement))
 
 
 def seal_payload(text: str, sealed: bool) -> str:

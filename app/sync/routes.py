@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.accounts import audit, throttle
 from app.errors import DomainError
 from app.extensions import db, writing
-from app.guard import public
+from app.guard import public, within
 from app.shared import clock, strictjson
 from app.sync import openapi, queries, reads, service
 from app.sync.registry import entities
@@ -30,10 +30,14 @@ from app.sync.schema import (
 )
 
 bp = Blueprint("sync", __name__)
+# Each operation and each record is judged by the scope of its own room; these are what they ask.
+WRITES = ("register", "contact", "visit", "correct", "order", "perform")
+READS = ("read", "chart", "orders")
 PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 
 
 @bp.post("/api/sync/push")
+@within(*WRITES)
 def push() -> Response:
     batch = _batch(PushSchema(), "ops")
     results = service.push(current_user, batch["ops"], clock.parse_moment(batch["sent_at"]))
@@ -41,6 +45,7 @@ def push() -> Response:
 
 
 @bp.post("/api/sync/sealed")
+@within(*WRITES)
 def push_sealed() -> Response:
     batch = _batch(PushSealedSchema(), "sealed")
     sent_at = clock.parse_moment(batch["sent_at"])
@@ -67,6 +72,7 @@ def receipts() -> Response:
 
 
 @bp.get("/api/sync/pull")
+@within(*READS)
 def pull() -> Response:
     query = PullQuerySchema().load(request.args)
     found = queries.pull(current_user, query["cursor"], query["limit"])
@@ -75,6 +81,7 @@ def pull() -> Response:
 
 
 @bp.get("/api/<any(patients, visits, orders):plural>/<record_id>")
+@within(*READS)
 def read(plural: str, record_id: str) -> Response:
     number = request.args.get("revision")
     if number is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", number):

@@ -259,6 +259,8 @@ def _apply(kind: Kind, op: Op) -> Applied:
     except Rejected as no:
         errors = [{**e, "pointer": "/payload" + e["pointer"]} for e in no.errors]
         raise Rejected(no.code, no.detail, errors) from no
+    except DomainError as no:  # said by a rule that pages ask as well
+        raise Rejected(no.code, no.detail) from no
 
 
 def _keep(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str) -> Revision:

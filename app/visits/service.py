@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from app.accounts.models import User
-from app.errors import NotFound
+from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.forms import engine
 from app.grading import service as grading
@@ -73,18 +73,17 @@ def correct(op: Op) -> Visit:
 
 def may_correct(user: User, visit: Visit) -> bool:
     """Its author, or a clinic lead: a doctor of the team, the town's manager. Scope included."""
-    action = "correct" if user.role == "manager" else "visit"
     if user.role not in ("manager", "doctor") and user.id != visit.author_id:
         return False
-    return db.session.scalar(_in_scope(user, visit.patient_id, action)) is not None
+    return db.session.scalar(_in_scope(user, visit.patient_id, "correct")) is not None
 
 
 def get(user: User, visit_id: str) -> Visit:
     """Raises NotFound when absent or out of scope."""
     visit = db.session.get(Visit, visit_id)
-    if visit is None or user.role == "family":
+    if visit is None:
         raise NotFound()
-    scope.get(user, visit.patient_id, "read")
+    scope.get(user, visit.patient_id, "chart")
     return visit
 
 
@@ -128,12 +127,17 @@ def last_answers(patient_id: str, besides: str | None = None) -> dict[str, tuple
 def _patient(op: Op, patient_id: str) -> Patient:
     patient: Patient | None = db.session.scalar(_in_scope(op.author, patient_id, "visit"))
     if patient is None:
-        raise _absent(op)
+        raise _refusal(op, patient_id, "visit")
     return patient
 
 
 def _in_scope(user: User, patient_id: str, action: str) -> Select[Patient]:
     return select(Patient).where(Patient.id == patient_id, scope.condition(user, action))
+
+
+def _refusal(op: Op, patient_id: str, action: str) -> DomainError | Rejected:
+    why = scope.refusal(op.author, patient_id, action)
+    return _absent(op) if isinstance(why, NotFound) else why
 
 
 def _absent(op: Op) -> Rejected:
@@ -149,12 +153,13 @@ def _absent(op: Op) -> Rejected:
 
 def _correctable(op: Op) -> tuple[Visit, Patient]:
     visit = db.session.get(Visit, op.payload["visit_id"])
-    action = "correct" if op.author.role == "manager" else "visit"
     patient = None
     if visit is not None:
-        patient = db.session.scalar(_in_scope(op.author, visit.patient_id, action))
-    if visit is None or patient is None:
+        patient = db.session.scalar(_in_scope(op.author, visit.patient_id, "correct"))
+    if visit is None:
         raise _absent(op)
+    if patient is None:
+        raise _refusal(op, visit.patient_id, "correct")
     if not may_correct(op.author, visit):
         raise Rejected("forbidden", "只有记录人、团队医生或卫生院管理员可以更正。")
     return visit, patient

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, false
+from sqlalchemy import ColumnElement
 
 from app.accounts.models import User
 from app.extensions import db
 from app.forms import engine
 from app.grading.models import GradeRecord
 from app.patients import scope
-from app.shared import clock
+from app.shared import clock, scope_table
 from app.sync.models import Revision
 from app.sync.registry import Applied, Entity, Kind, Op, register_entity, register_kind
 from app.visits import service
 from app.visits.models import Visit
 from app.visits.schema import VisitCorrect, VisitCreate
 
-WRITERS = frozenset({"doctor", "nurse", "village"})
-READERS = WRITERS | {"manager"}
-
 
 def register() -> None:
-    register_kind(Kind("visit.create", "visit", VisitCreate, WRITERS, _create))
-    register_kind(
-        Kind("visit.correct", "visit", VisitCorrect, WRITERS | {"manager"}, _correct, needs_base=True)
-    )
+    may = scope_table.roles_of
+    register_kind(Kind("visit.create", "visit", VisitCreate, frozenset(may("visit")), _create))
+    correctors = frozenset(may("correct"))
+    register_kind(Kind("visit.correct", "visit", VisitCorrect, correctors, _correct, needs_base=True))
     register_entity(Entity("visit", _in_scope, _record))
 
 
@@ -44,9 +41,7 @@ def _applied(visit: Visit) -> Applied:
 
 def _in_scope(user: User) -> ColumnElement[bool]:
     """Relatives, helpers and offices read no visits."""
-    if user.role not in READERS:
-        return false()
-    return Revision.patient_id.in_(scope.ids(user))
+    return Revision.patient_id.in_(scope.ids(user, "chart"))
 
 
 def _record(_user: User, visit_id: str) -> dict[str, Any] | None:

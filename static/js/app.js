@@ -35,6 +35,7 @@ const SCRIPTS = {
   patient: () => import('./chart/patient.js'),
   'visit-form': () => import('./visits/form.js'),
   family: () => import('./family/home.js'),
+  'family-bind': () => import('./family/bind.js'),
   revoked: () => import('./offline/revoked_page.js'),
   'order-new': () => import('./orders/new.js'),
   orders: () => import('./orders/list.js'),
@@ -103,9 +104,9 @@ async function dress() {
 }
 
 function signIn() {
-  // Records from a QR code travel behind the #, and go on to where they are taken after signing in.
+  // Records and codes from a QR code travel behind the #, and go on to where they are taken after signing in.
   const form = document.querySelector('[data-sign-in]');
-  if (form && location.hash && form.elements.next.value.startsWith('/handover'))
+  if (form && location.hash && /^\/(handover|family\/bind)/.test(form.elements.next.value))
     form.action = `${form.getAttribute('action')}${location.hash}`;
   if (pageName() === 'revoked') return;
   for (const field of document.querySelectorAll('[data-device-id]')) {

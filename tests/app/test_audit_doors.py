@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from app.accounts.models import AuditLine
 from app.extensions import db
 from app.shared.ids import new_id
 from tests.app.orders.town import in_days
-from tests.app.test_scope import FAR, GET, MINE, POST, SAME_ORIGIN, World
+from tests.app.test_scope import FAR, GET, MINE, NEIGHBOUR, NEXT, POST, SAME_ORIGIN, TEAM, World
 from tests.app.visits import sheets
 from tests.factories import OTHER_TOWN, PASSWORD, Factory
 from tests.sealing import sealed
@@ -47,6 +48,7 @@ NO_LINE = {
     "GET /sw/<name>.js": OPEN_AND_NOBODYS,
     "GET /sw/precache.js": OPEN_AND_NOBODYS,
     "GET /unlock": OPEN_AND_NOBODYS,
+    "GET /family/bind": "an empty form",
     "POST /notices/<notice_id>/read": "marks one's own message; what it leads to is noted",
     "POST /notices/read": "marks one's own messages",
 }
@@ -179,6 +181,68 @@ def confirming(w: World) -> tuple[Any, str]:
     return doctor.post(f"/patients/{patient}/grade/confirm", headers=SAME_ORIGIN), "grade.confirm"
 
 
+def binding(w: World) -> tuple[Any, str]:
+    """A relative enters the code of an invitation."""
+    url = w.fill("/patients/{p}/family/invitations", MINE)
+    page = w.clients["doctor"].post(url, data={"said_by": "本人"}, headers=SAME_ORIGIN)
+    found = re.search(r'id="binding-code">([^<]+)<', page.get_data(as_text=True))
+    assert found is not None
+    form = {"code": found[1], "relation": "姑姑"}
+    relative = w.make.signed_in("family")
+    return relative.post("/family/bind", data=form, headers=SAME_ORIGIN), "family.claim"
+
+
+def confirming_a_relative(w: World) -> tuple[Any, str]:
+    binding(w)
+    page = w.clients["doctor"].get(w.fill("/patients/{p}/family", MINE)).get_data(as_text=True)
+    found = re.search(r'action="([^"]+/confirm)"', page)
+    assert found is not None
+    return w.clients["doctor"].post(found[1], headers=SAME_ORIGIN), "family.confirm"
+
+
+def lifting(w: World) -> tuple[Any, str]:
+    url = w.fill("/patients/{p}/restriction", NEIGHBOUR)
+    w.clients["doctor"].post(url, data={"asked_by": "本人", "reason": "不用了"}, headers=SAME_ORIGIN)
+    return w.clients["manager"].post(
+        f"{url}/lift", data={"why": "改了主意"}, headers=SAME_ORIGIN
+    ), "patient.lift"
+
+
+def opening(w: World) -> tuple[Any, str]:
+    url = w.fill("/patients/{p}", NEXT)
+    form = {"asked_by": "本人", "reason": "不用了"}
+    w.clients["doctor"].post(f"{url}/restriction", data=form, headers=SAME_ORIGIN)
+    answer = w.clients["doctor"].post(f"{url}/restricted", data={"reason": "care"}, headers=SAME_ORIGIN)
+    return answer, "patient.open"
+
+
+def listing_restricted(w: World) -> tuple[Any, str]:
+    url = w.fill("/patients/{p}/restriction", TEAM)
+    form = {"asked_by": "本人", "reason": "不用了"}
+    w.clients["manager"].post(url, data=form, headers=SAME_ORIGIN)
+    return w.clients["manager"].get("/restricted"), "patient.list"
+
+
+def restricting(w: World) -> tuple[Any, str]:
+    patient = w.make.patient(name="王桂英")
+    form = {"asked_by": "近亲属", "reason": "不用了"}
+    url = f"/patients/{patient}/restriction"
+    return w.clients["manager"].post(url, data=form, headers=SAME_ORIGIN), "patient.restrict"
+
+
+def leaving(w: World) -> tuple[Any, str]:
+    aunt = w.make.user("family")
+    w.make.bind(aunt, w.ids[MINE]["p"], "姐姐")
+    url = w.fill("/family/{p}/leave", MINE)
+    return w.make.signed_in(aunt).post(url, headers=SAME_ORIGIN), "family.end"
+
+
+def ending(w: World) -> tuple[Any, str]:
+    link = w.make.bind(w.make.user("family"), w.ids[MINE]["p"], "姐姐")
+    url = w.fill(f"/patients/{{p}}/family/{link}/end", MINE)
+    return w.clients["doctor"].post(url, data={"how": "patient"}, headers=SAME_ORIGIN), "family.end"
+
+
 NEW = {"patient_id": "{p}", "service": "Y02", "phone": "13800138000", "wanted_at": "{t}"}
 LINES: dict[str, Callable[[World], tuple[Any, str]]] = {
     "GET /api/<any(patients, visits, orders):plural>/<record_id>": get(
@@ -189,6 +253,35 @@ LINES: dict[str, Callable[[World], tuple[Any, str]]] = {
     "GET /desk": get("dispatcher", "/desk?tab=scheduled", "order.list"),
     "GET /family": get("family", "/family", "patient.read"),
     "GET /family/<patient_id>/readers": get("family", "/family/{p}/readers", "readers.read"),
+    "GET /family/<patient_id>": get("family", "/family/{p}", "family.read"),
+    "GET /patients/<patient_id>/copy": get("doctor", "/patients/{p}/copy", "patient.read"),
+    "GET /patients/<patient_id>/family": get("doctor", "/patients/{p}/family", "family.read"),
+    "GET /patients/<patient_id>/family/<link_id>": get("doctor", "/patients/{p}/family/{l}", "family.read"),
+    "GET /patients/<patient_id>/restricted": get("doctor", "/patients/{p}/restricted", "patient.read"),
+    "GET /restricted": listing_restricted,
+    "GET /patients/<patient_id>/rights": get("doctor", "/patients/{p}/rights", "patient.read"),
+    "POST /family/<patient_id>/leave": leaving,
+    "POST /family/bind": binding,
+    "POST /patients/<patient_id>/copy": post(
+        "doctor", "/patients/{p}/copy", "patient.copy", format="json", reason="person"
+    ),
+    "POST /patients/<patient_id>/family/<link_id>/consents": post(
+        "doctor", "/patients/{p}/family/{l}/consents", "consent.withdraw", said_by="本人", purpose="orders"
+    ),
+    "POST /patients/<patient_id>/family/<link_id>/end": ending,
+    "POST /patients/<patient_id>/family/invitations": post(
+        "doctor", "/patients/{p}/family/invitations", "family.invite", said_by="本人"
+    ),
+    "POST /patients/<patient_id>/family/invitations/<invitation_id>/confirm": confirming_a_relative,
+    "POST /patients/<patient_id>/family/invitations/<invitation_id>/dismiss": post(
+        "doctor", "/patients/{p}/family/invitations/{i}/dismiss", "family.withdrawn"
+    ),
+    "POST /patients/<patient_id>/numbers": post(
+        "doctor", "/patients/{p}/numbers", "patient.numbers", reason="identity"
+    ),
+    "POST /patients/<patient_id>/restricted": opening,
+    "POST /patients/<patient_id>/restriction": restricting,
+    "POST /patients/<patient_id>/restriction/lift": lifting,
     "GET /handover/<handover_id>": handed("GET", "", "handover.read"),
     "GET /notices": get("provider", "/notices", "notice.list"),
     "GET /orders": get("family", "/orders", "order.list"),

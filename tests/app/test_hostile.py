@@ -474,6 +474,10 @@ def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -
         (town.doctor, "/notices"),
         (town.doctor, "/handover"),
         *((town.doctor, f"/visits/new/{form}?patient={town.patient}") for form in sheets.SHEETS),
+        (town.family, "/family/bind"),
+        (town.doctor, f"/patients/{town.patient}/family"),
+        (town.doctor, f"/patients/{town.patient}/copy"),
+        (town.doctor, f"/patients/{town.patient}/rights"),  # last: its last form may restrict the record
     ]
     texts = (
         hostile.POSTED

@@ -123,6 +123,58 @@ def test_every_migration_goes_down_and_up_with_everything_stored(
     upgrade()
 
 
+def test_relatives_bound_before_consents_keep_what_they_saw(empty: Flask) -> None:
+    upgrade(revision="0005")
+    at = "2026-06-01 01:12:00"
+    rows = {
+        "places": [{"code": "370406102101", "name": "向阳村", "level": "village"}],
+        "users": [
+            {
+                "id": who, "username": who, "name": who, "role": "family", "password_hash": "x",
+                "active": True, "care_mode": False, "created_at": at,
+            }
+            for who in ("daughter", "son")
+        ],
+        "patients": [
+            {
+                "id": "p", "revision": 1, "name": "张秀兰", "name_py": "zxl", "sex": "2",
+                "birth_date": "1950-01-01", "id_card_sealed": "x", "id_card_index": "x",
+                "id_card_masked": "x", "village_code": "370406102101", "town_code": "370406102101",
+                "hospice": False, "home_bed_open": False, "tubes": "[]", "created_at": at,
+            }
+        ],
+        "family_links": [
+            {"id": "open", "user_id": "daughter", "patient_id": "p", "relation": "妈妈", "started_at": at},
+            {
+                "id": "ended", "user_id": "son", "patient_id": "p", "relation": "妈妈", "started_at": at,
+                "ended_at": at,
+            },
+        ],
+    }  # fmt: skip
+    with db.engine.begin() as connection:
+        for table, lines in rows.items():
+            for line in lines:
+                names = ", ".join(line)
+                marks = ", ".join(f":{name}" for name in line)
+                connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), line)
+    upgrade()
+    grants = db.session.execute(text("SELECT link_id, purpose FROM family_grants")).all()
+    assert {tuple(one) for one in grants} == {
+        ("open", "state"), ("open", "readings"), ("open", "orders"), ("open", "readers"),
+    }  # fmt: skip
+    told = db.session.execute(text("SELECT DISTINCT text_version, given, recorded_by FROM consents")).all()
+    assert [tuple(one) for one in told] == [("0", True, None)]
+    again = "INSERT INTO family_links (id, user_id, patient_id, relation, started_at) VALUES"
+    db.session.execute(text(f"{again} ('anew', 'son', 'p', '妈', '2026-07-01 01:12:00')"))
+    db.session.commit()
+    db.session.remove()
+    downgrade(revision="0005")  # where there is room for one binding of each relative
+    left = db.session.scalars(text("SELECT id FROM family_links ORDER BY id")).all()
+    assert list(left) == ["anew", "open"]
+    db.session.rollback()
+    upgrade()
+
+
 CLINICAL = ("patients", "visits", "observations", "revisions", "grade_records", "orders", "plan_items")
 
 

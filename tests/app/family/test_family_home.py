@@ -90,7 +90,7 @@ def test_orders_stand_on_the_home_in_the_familys_words(town: Town) -> None:
 def test_a_relative_bound_to_nobody_is_told_how(make: Factory) -> None:
     client = make.signed_in("family")
     assert "还没有绑定老人" in client.get("/family").get_data(as_text=True)
-    assert "还没有绑定老人" in client.get("/orders/new").get_data(as_text=True)
+    assert "没有可以代点的老人" in client.get("/orders/new").get_data(as_text=True)
 
 
 def test_the_home_is_for_relatives_only(make: Factory) -> None:

@@ -1,0 +1,176 @@
+"""/patients/<id>/family: at the clinic, who is bound to a person, who waits, what the person agrees to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request
+from flask_login import current_user
+
+from app.accounts import audit
+from app.accounts import service as accounts
+from app.errors import DomainError
+from app.guard import may
+from app.patients import bindings, consents, scope
+from app.patients.consents import SAID_BY, Word
+from app.patients.identity import mask_phone
+from app.patients.models import FamilyInvitation, Patient
+from app.patients.purposes import PURPOSES, TEXTS, USUAL
+from app.shared import qr
+from app.shared.page import page
+from app.shared.words import UNPRINTED, blank
+
+bp = Blueprint("bindings", __name__)
+
+
+@bp.get("/patients/<patient_id>/family")
+@may("bind")
+def relatives(patient_id: str) -> Response:
+    patient = scope.get(current_user, patient_id, "bind")
+    audit.read("family.read", patient.id, patient_id=patient.id)
+    return _page(patient)
+
+
+@bp.post("/patients/<patient_id>/family/invitations")
+@may("bind")
+def invite(patient_id: str) -> Response:
+    """The code is on this one answer, and nowhere else."""
+    try:
+        made, code = bindings.invite(current_user, patient_id, request.form.getlist("purpose"), _word())
+    except DomainError as no:
+        if no.status != 422:
+            raise
+        return _page(scope.get(current_user, patient_id, "bind"), no)
+    return _page(scope.get(current_user, patient_id, "bind"), made=made, code=code)
+
+
+@bp.post("/patients/<patient_id>/family/invitations/<invitation_id>/confirm")
+@may("bind")
+def confirm(patient_id: str, invitation_id: str) -> Response:
+    return _done(patient_id, lambda: bindings.confirm(current_user, patient_id, invitation_id))
+
+
+@bp.post("/patients/<patient_id>/family/invitations/<invitation_id>/dismiss")
+@may("bind")
+def dismiss(patient_id: str, invitation_id: str) -> Response:
+    return _done(patient_id, lambda: bindings.dismiss(current_user, patient_id, invitation_id))
+
+
+@bp.get("/patients/<patient_id>/family/<link_id>")
+@may("bind")
+def relative(patient_id: str, link_id: str) -> Response:
+    return _relative(patient_id, link_id)
+
+
+@bp.post("/patients/<patient_id>/family/<link_id>/consents")
+@may("bind")
+def change(patient_id: str, link_id: str) -> Response:
+    try:
+        bindings.change(current_user, patient_id, link_id, request.form.getlist("purpose"), _word())
+    except DomainError as no:
+        if no.status != 422:
+            raise
+        return _relative(patient_id, link_id, no)
+    return redirect(f"/patients/{patient_id}/family/{link_id}", 303)  # type: ignore[return-value]
+
+
+@bp.post("/patients/<patient_id>/family/<link_id>/end")
+@may("bind")
+def end(patient_id: str, link_id: str) -> Response:
+    how = request.form.get("how", "")
+    word = Word() if how == "patient" else Word("卫生室")
+    try:
+        bindings.end(current_user, patient_id, link_id, how, word)
+    except DomainError as no:
+        if no.status != 422:
+            raise
+        return _relative(patient_id, link_id, no)
+    return redirect(f"/patients/{patient_id}/family", 303)  # type: ignore[return-value]
+
+
+def _done(patient_id: str, do: Any) -> Response:
+    try:
+        do()
+    except DomainError as no:
+        if no.status != 422:
+            raise
+        return _page(scope.get(current_user, patient_id, "bind"), no)
+    return redirect(f"/patients/{patient_id}/family", 303)  # type: ignore[return-value]
+
+
+def _word() -> Word:
+    """Who said so, as the form has it."""
+    said_by = request.form.get("said_by", "")
+    if said_by not in SAID_BY:
+        raise DomainError("请选择是谁表示同意", field="said_by")
+    if said_by == "本人":
+        return Word()
+    guardian = request.form.get("guardian", "").strip()
+    if blank(guardian) or len(guardian) > 50 or UNPRINTED.search(guardian):
+        raise DomainError("请写监护人的姓名和关系，不超过 50 个字", field="guardian")
+    return Word(said_by, guardian)
+
+
+def _page(
+    patient: Patient,
+    no: DomainError | None = None,
+    made: FamilyInvitation | None = None,
+    code: str | None = None,
+) -> Response:
+    links = bindings.links_of_patient(patient.id)
+    agreed = consents.standing(link.id for link, _ in links)
+    link = f"{request.host_url}family/bind#{code}" if code else ""
+    return page(
+        "patients/family.html",
+        status=no.status if no else 200,
+        tab=None,
+        patient=patient,
+        relatives=[(link, user, mask_phone(user.phone), agreed[link.id]) for link, user in links],
+        waiting=[_waiting(one) for one in bindings.open_invitations(patient.id)],
+        code=code,
+        made=made,
+        address=link,
+        qr=qr.svg(link) if link else "",
+        most=bindings.MOST,
+        **_form(no, USUAL),
+    )
+
+
+def _waiting(invitation: FamilyInvitation) -> dict[str, Any]:
+    who = accounts.get(invitation.claimed_by)
+    titles = [PURPOSES[key].title for key in invitation.purposes if key in PURPOSES]
+    return {"it": invitation, "who": who, "phone": mask_phone(who.phone) if who else "", "titles": titles}
+
+
+def _relative(patient_id: str, link_id: str, no: DomainError | None = None) -> Response:
+    patient, link = bindings.one(current_user, patient_id, link_id)
+    audit.read("family.read", link.id, patient_id=patient.id)
+    changes = consents.history(link.id)
+    user = accounts.get(link.user_id)
+    return page(
+        "patients/family_link.html",
+        status=no.status if no else 200,
+        tab=None,
+        patient=patient,
+        link=link,
+        user=user,
+        phone=mask_phone(user.phone) if user else "",
+        changes=[(one, PURPOSES[one.purpose], TEXTS[one.purpose, one.text_version]) for one in changes],
+        names=accounts.names({one.recorded_by for one in changes if one.recorded_by}),
+        how=bindings.HOW,
+        **_form(no, consents.standing([link.id])[link.id]),
+    )
+
+
+def _form(no: DomainError | None, standing: Any) -> dict[str, Any]:
+    """Purposes with their words, ticked as they stand, or as they were sent."""
+    posted = no is not None
+    errors = {error["pointer"].strip("/"): error["message"] for error in no.errors} if no else {}
+    return {
+        "purposes": PURPOSES.values(),
+        "ticked": request.form.getlist("purpose") if posted else standing,
+        "said_by": SAID_BY,
+        "given": request.form if posted else {},
+        "errors": errors,
+        "fault": no.detail if no is not None and not errors else "",
+    }

@@ -1,0 +1,90 @@
+"""A relative bound by a QR code, what is withheld on their phone, and a record restricted under a visit."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e import care
+from tests.e2e.world import READY_OR_LOCKED, pass_lock, until
+
+pytestmark = pytest.mark.xdist_group("browser")
+FETCH_PACK = """async () => {
+  const pack = await import('/static/js/offline/pack.js');
+  return ['fresh', 'current'].includes(
+    (await pack.refresh({ user_id: document.body.dataset.user })).outcome,
+  );
+}"""
+PAGE_IS_GONE = """async (url) => {
+  const pages = await import('/static/js/offline/pages.js');
+  return !(await pages.get(url));
+}"""
+
+
+def test_a_code_from_the_clinic_opens_the_home_of_a_relative_and_withdrawing_closes_it(server, phone) -> None:
+    clinic, account = phone("doctor"), server.account("doctor")
+    clinic.sign_in(account)
+    page, patient = clinic.page, account["patient_id"]
+    page.goto(f"/patients/{patient}/family")
+    page.locator("summary", has_text="邀请家属").click()
+    page.locator("label.chip", has_text="看测量数值").click()
+    page.locator("label.chip", has_text="本人").last.click()
+    page.get_by_role("button", name="生成绑定码").click()
+    code = page.locator("#binding-code").inner_text()
+
+    relative, son = phone("relative"), server.account("family", 1)
+    home = relative.page
+    home.goto(f"/family/bind#{code}")  # what the camera reads, before anybody signed in here
+    until(home, READY_OR_LOCKED)
+    home.fill("#username", son["username"])
+    home.fill("#password", son["password"])
+    home.click("#sign-in button[type=submit]")
+    home.wait_for_url(lambda url: "/unlock" in url)
+    pass_lock(home)
+    expect(home.locator("#code")).to_have_value(code)
+    expect(home).to_have_url(f"{server.url}/family/bind")  # the code does not stay in the address
+    home.fill("#relation", "舅舅")
+    home.get_by_role("button", name="交给卫生室确认").click()
+    expect(home.locator("main")).to_contain_text("等卫生室确认")
+
+    page.goto(f"/patients/{patient}/family")
+    page.locator("section.waiting", has_text="舅舅").get_by_role("button", name="确认绑定").click()
+    expect(page.locator("a.row", has_text="舅舅")).to_be_visible()
+    home.goto("/family")
+    expect(home.locator(f'[data-person="{patient}"]')).to_be_visible()
+    expect(home.locator(f'a[href="/orders/new?patient={patient}"]')).to_be_visible()
+
+    page.locator("a.row", has_text="舅舅").click()
+    page.locator("label.chip", has_text="代点服务").click()
+    page.locator("label.chip", has_text="本人").last.click()
+    page.get_by_role("button", name="保存老人的意思").click()
+    expect(page.locator("main")).to_contain_text("收回 代点服务")
+    until(home, "async () => (await fetch('/family', { headers: { 'X-Sync': '1' } })).ok")
+    home.goto("/family")
+    home.reload()
+    expect(home.locator(f'[data-person="{patient}"]')).to_contain_text("舅舅没有同意您代点服务")
+    expect(home.locator(f'a[href="/orders/new?patient={patient}"]')).to_have_count(0)
+
+
+def test_a_visit_to_a_restricted_person_waits_on_the_phone_with_words(server, phone) -> None:
+    nurse, account = phone("nurse"), server.account("nurse")
+    nurse.sign_in(account)
+    patient = account["patient_id"]
+    lead, doctor = phone("doctor"), server.account("doctor")
+    lead.sign_in(doctor)
+    lead.page.goto(f"/patients/{patient}/rights")
+    lead.page.locator("summary", has_text="要求删除").click()
+    lead.page.locator("label.chip", has_text="本人").last.click()
+    lead.page.fill("#why-restrict", "不想再被打扰")
+    lead.page.get_by_role("button", name="限制处理").click()
+    lead.page.locator("#restrict-sheet button[value=yes]").click()
+    expect(lead.page.locator("main")).to_contain_text("已限制处理")
+
+    page = nurse.page
+    payload = care.visit(page, patient)
+    old = care.add(page, "visit.create", payload, "生活自理能力评估", patient_id=patient, patient_name="某人")
+    care.becomes(page, old, "rejected")
+    page.goto("/outbox")
+    expect(page.locator("main")).to_contain_text("已限制处理")
+    until(page, FETCH_PACK)
+    until(page, PAGE_IS_GONE, f"/patients/{patient}")
