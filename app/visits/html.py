@@ -49,12 +49,6 @@ def moment(day: str, stated: datetime | None = None) -> str:
         return day[:40]
 
 
-def whole(text: str | None, otherwise: int) -> int:
-    """A posted revision number, or `otherwise` for anything that is none."""
-    usable = text is not None and text.isascii() and text.isdigit() and len(text) < 10
-    return max(1, int(text or 0)) if usable else otherwise
-
-
 def shown_again(made: dict[str, Any], posted: MultiDict[str, str], no: DomainError) -> dict[str, Any]:
     """values, errors and header of a refused post."""
     header = {name: posted.get(name, "") for name in ("mode", "visited_on", "next_visit_on")}
