@@ -8,7 +8,7 @@ from flask import Flask
 
 from tests.fuzz.run import run
 
-EXAMPLES = 960
+EXAMPLES = 860
 AT_LEAST_NAMED = 0.98
 
 

@@ -42,6 +42,7 @@ ANYTHING_GOES = {
     "username": "for password managers; who changes the password is known", "sealed": "read as a file",
     "patient_id": "for the script; the address says who", "order_id": "for the script; the address says which",
     "visit_id": "for the script; the address says which", "rating.by": "of a rating, if there is one",
+    "correct.form": "a visit keeps its form",
 }  # fmt: skip
 
 
@@ -106,7 +107,7 @@ class Pages:
         assert not unseen, f"no page here shows a form that posts to {unseen}: add one to sources()"
 
     def _page(self, source: Source, count: int) -> None:
-        """The page is asked for anew after a few posts: a form of yesterday is refused for being old."""
+        """The page is asked for anew after something was taken: an older form is refused for being old."""
         done = 0
         while done < count:
             client, url = source()
@@ -122,7 +123,8 @@ class Pages:
                 return
             for form in fielded:
                 form.action = form.action or url
-                done += max(1, self._spoil(client, form, max(2, min(6, count // len(fielded)))))
+                most = 4 if "/sign-in" in form.action else count  # a code takes five tries
+                done += max(1, self._spoil(client, form, max(2, min(most, count // len(fielded)))))
 
     def _spoil(self, client: FlaskClient, form: Form, count: int) -> int:
         self.seen_rules.add(self._rule(form.action))
@@ -227,7 +229,7 @@ class Pages:
             page.faults.append(answer.get_json()["detail"])
         if hostile.INSIDES.search(" ".join(page.faults)):
             tally.wrong["internals_shown"].append((*about, page.faults))
-        if hostile.Loose(html).bad:
+        if set("<>\"'") & set(value) and hostile.Loose(html).bad:
             tally.wrong["hostile_text_changed"].append((*about, hostile.Loose(html).bad))
         if not page.faults or not any(hostile.CHINESE.match(words) for words in page.faults):
             tally.wrong["not_chinese"].append((*about, page.faults))
@@ -249,9 +251,10 @@ class Pages:
             and control.kind in ("hidden", "radio", "select", "checkbox")
             and value not in control.offered
         )
+        place = f"{urlsplit(form.action).path.rsplit('/', 1)[1]}.{control.name}"
         if control.name == "wanted_hour" and form.controls["wanted_at"].value != "pick":
             strange = False  # heeded only beside a day
-        if strange and not control.name.startswith("?") and control.name not in ANYTHING_GOES:
+        if strange and not control.name.startswith("?") and not ANYTHING_GOES.keys() & {control.name, place}:
             tally.wrong["bad_accepted"].append(("not offered", *about))
         if self.ground.rows()["revisions"] == before["revisions"]:
             return

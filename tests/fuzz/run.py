@@ -16,7 +16,7 @@ from tests.fuzz.operations import Operations
 from tests.fuzz.pages import Pages
 from tests.fuzz.tally import Tally
 
-PARTS = {"operations": (Operations, 0.5), "apis": (Apis, 0.15), "pages": (Pages, 0.35)}
+PARTS = {"operations": (Operations, 0.6), "apis": (Apis, 0.2), "pages": (Pages, 0.2)}
 
 
 def run(app: Flask, examples: int, seed: int) -> dict[str, Tally]:
