@@ -75,10 +75,12 @@ class World:
         self.filled: set[str] = set()
         self.person()
         self.end_of_care()
+        self.raised()
         self.handed_over()
 
     def named(self, role: str) -> FlaskClient:
-        username = self.make.user(role, name=self.plant(f"user name of {role}", 50))
+        name, phone = self.plant(f"user name of {role}", 50), f"1390000{len(self.canaries.planted):04d}"
+        username = self.make.user(role, name=name, phone=phone, institution_id=CLINIC)
         client = self.make.signed_in(username)
         body = {
             "username": username,
@@ -154,10 +156,16 @@ class World:
         visit = self.visits[-1]
         fixed = sheets.correction(visit, form, **self.texts("visit.correct"))
         self.done(doctor, "visit.correct", fixed, base_revision=1)
-        raised = {"colour": "red", "reason": self.plant("grade raised reason", 100)}
-        doctor.post(f"/patients/{patient}/grade/raise", data=raised, headers=SAME_ORIGIN)
         for to in ("rejected", "cancelled", "confirmed"):
             self.order(patient, to)
+
+    def raised(self) -> None:
+        """The reason stands beside the colour until a visit says more."""
+        payload = self.make.patient_payload(**self.texts("patient.create"))
+        self.people.append(self.done(self.doctor, "patient.create", payload))
+        why = {"colour": "red", "reason": self.plant("grade raised reason", 100)}
+        raised = self.doctor.post(f"/patients/{self.people[-1]}/grade/raise", data=why, headers=SAME_ORIGIN)
+        assert raised.status_code == 303
 
     def end_of_care(self) -> None:
         payload = self.make.patient_payload(**self.texts("patient.create"))
@@ -265,14 +273,14 @@ NOT_KEPT = {"order.create phone, refused", "name of a file"}
 def walked(client: FlaskClient, starts: list[str], most: int = 25) -> Iterator[tuple[str, Any]]:
     """Pages found by following links, breadth first."""
     waiting, known = list(starts), set(starts)
-    while waiting and len(known) < most + len(starts):
+    while waiting:
         url = waiting.pop(0)
         answer = client.get(url)
         yield url, answer
         if answer.mimetype == "text/html":
             for link in LINK.findall(answer.get_data(as_text=True)):
                 link = link.replace("&amp;", "&")
-                if link not in known and not LEFT_ALONE.match(link):
+                if link not in known and len(known) < most + len(starts) and not LEFT_ALONE.match(link):
                     known.add(link)
                     waiting.append(link)
 

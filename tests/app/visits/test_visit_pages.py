@@ -144,7 +144,7 @@ def test_a_refused_form_comes_back_filled_with_the_words_beside_the_fields(app, 
     assert "收缩压须为整数。" in page and "舒张压须在 20–200 mmHg 之间。" in page
     assert "家住三楼" in page and "氨氯地平" in page
     never = post(doctor, "/visits", typed(patient, visited_on="never"))
-    assert never.status_code == 422 and "时间格式不对" in never.get_data(as_text=True)
+    assert never.status_code == 422 and "请填写随访日期" in never.get_data(as_text=True)
     assert kept(app) == []
 
 
