@@ -7,7 +7,7 @@ PORT ?= 8000
 JS := static/js service_worker tests/js
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help setup run test e2e check format db screenshots clean
+.PHONY: help setup run test e2e check format db sbom screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ e2e: setup ## every browser test, those that take minutes included
 	@tools/engines.sh
 	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest tests/e2e --long
 
-check: setup ## ruff, mypy, import-linter, djlint, biome, node --test
+check: setup ## ruff, mypy, import-linter, djlint, biome, node --test, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy app
@@ -35,6 +35,7 @@ check: setup ## ruff, mypy, import-linter, djlint, biome, node --test
 	$(BIN)/djlint --lint --quiet templates
 	npx --no-install biome ci --colors=off --diagnostic-level=error $(JS)
 	@$(MAKE) --no-print-directory node-test
+	@$(PY) tools/audit_dependencies.py
 
 .PHONY: node-test
 node-test:
@@ -49,9 +50,12 @@ db: setup ## write a migration from the models (NAME="what changes")
 	@test -n "$(NAME)" || { echo 'usage: make db NAME="what changes"'; exit 2; }
 	@SECRET_KEY=$${SECRET_KEY:-only-for-writing-a-migration-0000} $(BIN)/flask --app wsgi db migrate -m "$(NAME)"
 
+sbom: setup ## what is in it of other people's work, as CycloneDX, into sbom/
+	@$(PY) tools/sbom.py
+
 screenshots: setup ## pictures of the main screens for the README, from a running demo
 	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(PY) tools/screenshots.py
 
 clean: ## remove what can be made again; the database in instance/ stays
-	rm -rf .venv node_modules static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-results
+	rm -rf .venv node_modules static/vendor sbom .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache test-results
 	find app tests tools migrations -name __pycache__ -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from flask import Flask
 
 from app import config, errors, extensions, guard, logs
 from app.config import ROOT
-from app.shared import page
+from app.shared import labels, page
 
 # From the ground floor up; each registers its pages, operations and commands in its init_app.
 ROOMS = (
@@ -61,6 +61,7 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     for name in ("local_minute", "local_time", "month_day", "weekday"):
         app.add_template_filter(getattr(page, name), name)
+    app.add_template_filter(labels.said, "said")
     logs.init_app(app, settings.log_format)
 
     extensions.db.init_app(app)

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
 from app.extensions import db, login_manager
+from app.shared.labels import said
 from app.shared.strictjson import escape
 
 log = logging.getLogger("nuanxun")
@@ -163,6 +164,8 @@ def respond(
         response.status_code = status
         response.mimetype = "application/problem+json"
     else:
+        if errors:  # this page has no fields beside which the words could stand
+            detail = " ".join(dict.fromkeys(said(error) for error in errors[:3]))
         response = make_response(
             render_template(
                 "errors.html", status=status, code=code, title=title, detail=detail, errors=errors,

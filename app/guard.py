@@ -142,7 +142,7 @@ def _readable() -> None:
 def _refuse_unstorable(given: MultiDict[str, str], status: int) -> None:
     names = sorted({name for name, value in given.items(multi=True) if not storable(name + value)})
     message = "含有无法识别的字符"
-    errors = [{"pointer": f"/{escape(n)}", "code": "bad_text", "message": message} for n in names]
+    errors = [{"pointer": f"/{escape(n)}", "code": "bad_text", "message": f"{message}。"} for n in names]
     if errors:
         raise DomainError(f"{message}。", errors=errors, status=status)
 

@@ -11,6 +11,7 @@ from app.accounts import people
 from app.accounts.routes import bp
 from app.guard import may
 from app.shared.page import page
+from app.shared.posted import on_or_off
 
 
 @bp.get("/people")
@@ -41,7 +42,7 @@ def reset_password(user_id: str) -> Response:
 @bp.post("/people/<user_id>/active")
 @may("answer")
 def set_active(user_id: str) -> Response:
-    people.set_active(current_user, user_id, request.form.get("on") == "1")
+    people.set_active(current_user, user_id, on_or_off())
     return redirect(f"/people/{user_id}", 303)  # type: ignore[return-value]
 
 

@@ -12,6 +12,7 @@ from app.accounts import devices, service, sessions
 from app.guard import may, within
 from app.orgs import service as orgs
 from app.shared.page import page
+from app.shared.posted import on_or_off
 
 bp = Blueprint("accounts", __name__)
 HOMES = {
@@ -56,7 +57,7 @@ def me_context() -> dict[str, Any]:
 
 @bp.post("/me/care-mode")
 def care_mode() -> Response:
-    service.set_care_mode(current_user, request.form.get("on") == "1")
+    service.set_care_mode(current_user, on_or_off())
     return redirect("/me", 303)  # type: ignore[return-value]
 
 

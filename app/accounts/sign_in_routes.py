@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from app.accounts import service, sessions, sms, steps
 from app.accounts.routes import bp, device_name, safe_next
+from app.accounts.schema import DEVICE_ID
 from app.errors import DomainError
 from app.guard import public
 from app.shared.ids import new_id
@@ -143,8 +144,9 @@ def _show(template: str, errors: list[str] | None = None, status: int = 200, **m
 
 
 def _where() -> service.Where:
+    device_id = request.form.get("device_id", "").strip()[:64]
     return service.Where(
-        device_id=request.form.get("device_id", "").strip()[:64] or new_id(),
+        device_id=device_id if DEVICE_ID.fullmatch(device_id) else new_id(),
         device_name=device_name(),
         address=request.remote_addr or "",
         instead_of=_session_token(),

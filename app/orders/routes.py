@@ -24,6 +24,7 @@ from app.sync.service import submit
 bp = Blueprint("orders", __name__)
 NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
 WHOLE = re.compile(r"-?\d{1,9}")
+HALVES = ("09:00", "14:00")
 FIELDS = ("patient_id", "service", "wanted_at", "phone", "address", "note")
 
 
@@ -37,8 +38,8 @@ def new() -> Response:
 @may("order")
 def create() -> Response:
     payload = {name: request.form[name] for name in FIELDS if request.form.get(name, "").strip()}
-    payload["wanted_at"] = _wanted()
     try:
+        payload["wanted_at"] = _wanted()
         result = submit(_user(), "order.create", payload)
     except DomainError as no:
         if no.status != 422:
@@ -140,7 +141,7 @@ def _transition_payload(order_id: str) -> dict[str, Any]:
     if form.get("scheduled_at"):
         payload["scheduled_at"] = _with_offset(form["scheduled_at"])
     rating = {name[7:]: value for name, value in form.items() if name.startswith("rating.") and value.strip()}
-    if rating.get("overall"):
+    if set(rating) - {"comment", "by"}:  # a mark was given: whether it is a rating is the schema's to say
         payload["rating"] = {name: _answer(name, value) for name, value in rating.items()}
     elif rating.get("comment"):
         payload["note"] = rating["comment"]  # no mark was given, but what was written is not lost
@@ -154,9 +155,22 @@ def _answer(name: str, value: str) -> int | str:
 def _wanted() -> str:
     """The chosen half day, or the day and half of the day picked below it."""
     wanted = request.form.get("wanted_at", "")
-    if wanted == "pick":
-        wanted = f"{request.form.get('wanted_on', '')}T{request.form.get('wanted_hour', '09:00')}"
-    return _with_offset(wanted)
+    if wanted != "pick":
+        return _with_offset(wanted)
+    day, hour = request.form.get("wanted_on", ""), request.form.get("wanted_hour", HALVES[0])
+    if not _is_day(day):
+        raise DomainError("请选哪一天来。", field="wanted_on")
+    if hour not in HALVES:
+        raise DomainError("请选上午还是下午。", field="wanted_hour")
+    return _with_offset(f"{day}T{hour}")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        clock.parse_day(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_offset(text: str) -> str:

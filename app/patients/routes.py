@@ -19,6 +19,7 @@ from app.patients.schema import CONDITIONS, RELATIONS
 from app.pwa import registry
 from app.shared import scope_table
 from app.shared.page import page
+from app.shared.posted import based_on
 from app.sync import service as sync
 
 bp = Blueprint("patients", __name__)
@@ -70,10 +71,9 @@ def edit(patient_id: str) -> Response:
 def update(patient_id: str) -> Response:
     patient = scope.get(current_user, patient_id, "edit")
     payload = {"patient_id": patient_id, **_payload(("phone",))}
-    base = request.form.get("base_revision", "")
+    base = based_on(request.form.get("base_revision"), patient.revision)
     try:
-        revision = int(base) if base.isascii() and base.isdigit() and len(base) < 10 else patient.revision
-        sync.submit(current_user, "patient.update", payload, base_revision=max(1, revision))
+        sync.submit(current_user, "patient.update", payload, base_revision=base)
     except DomainError as no:
         patient = scope.get(current_user, patient_id, "edit")
         audit.read("patient.read", patient.id, patient_id=patient.id)
@@ -91,8 +91,8 @@ def _payload(required: tuple[str, ...]) -> dict[str, Any]:
     form = request.form
     payload: dict[str, Any] = {name: form.get(name, "") for name in required}
     payload |= {name: form[name] for name in OPTIONAL if form.get(name)}
-    if form.get("lives_alone") in ("0", "1"):
-        payload["lives_alone"] = form["lives_alone"] == "1"
+    if alone := form.get("lives_alone"):
+        payload["lives_alone"] = {"0": False, "1": True}.get(alone, alone)
     chosen = form.getlist("conditions")
     if chosen:
         payload["conditions"] = [code for code in chosen if code != "none"]

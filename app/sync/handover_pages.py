@@ -13,6 +13,7 @@ from app.accounts.models import User
 from app.errors import DomainError
 from app.guard import takes_up_to
 from app.shared import clock
+from app.shared.labels import said
 from app.shared.page import page
 from app.sync import handover
 from app.sync.handover_file import MAX_FILE_BYTES, Brought, read_file, read_link, too_large
@@ -30,13 +31,6 @@ KINDS = {
     "order.create": "点服务",
     "order.transition": "服务单进展",
 }
-# The messages about a form's answers name the question themselves.
-FIELDS = {
-    "name": "姓名", "id_card": "身份证号", "phone": "电话", "village_id": "村", "address": "地址",
-    "conditions": "慢病", "form_version": "表单版本", "visited_at": "随访时间", "mode": "方式",
-    "next_visit_on": "下次随访日期", "patient_id": "老人", "service": "服务", "wanted_at": "希望时间",
-    "note": "备注", "reason": "原因", "to": "状态", "assignee_id": "服务人员", "recorded_at": "记录时间",
-}  # fmt: skip
 
 
 @bp.get("/handover")
@@ -115,7 +109,7 @@ def _needs(found: Handover, names: dict[str, str]) -> list[dict[str, Any]]:
             "author": names.get(one["author_id"] or "", ""),
             "patient": seen.get(one["patient_id"] or "", ""),
             "detail": one["detail"],
-            "faults": [_fault(fault) for fault in one["faults"]] if _may_know(user, one, seen) else [],
+            "faults": [said(fault) for fault in one["faults"]] if _may_know(user, one, seen) else [],
         }
         for one in found.refused
     ]
@@ -123,10 +117,3 @@ def _needs(found: Handover, names: dict[str, str]) -> list[dict[str, Any]]:
 
 def _may_know(user: User, one: dict[str, Any], seen: dict[str, str]) -> bool:
     return one["author_id"] == user.id or one["patient_id"] is None or one["patient_id"] in seen
-
-
-def _fault(fault: dict[str, str]) -> str:
-    """`身份证号：校验位不对`, as 待上传 says it on the phone."""
-    label = FIELDS.get(fault["pointer"].removeprefix("/payload").strip("/").split("/")[0], "")
-    message = fault["message"]
-    return f"{label}：{message}" if label and label not in message else message

@@ -6,21 +6,14 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
+from app.accounts.schema import LoginSchema
 from app.forms.engine import all_definitions, answers_schema
 from app.shared.ids import OP_ID
 from app.sync import answer_schema, reads, schema
 from app.sync.answers import CODE_DETAILS
 from app.sync.registry import entities, kinds
-
-
-class LoginSchema(Schema):
-    username = fields.String(required=True)
-    password = fields.String(required=True)
-    device_id = fields.String(required=True)
-    device_name = fields.String()
-    otp = fields.String()
 
 
 def document() -> dict[str, Any]:

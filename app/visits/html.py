@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Any
 
@@ -49,14 +50,17 @@ def moment(day: str, stated: datetime | None = None) -> str:
         return day[:40]
 
 
-def whole(text: str | None, otherwise: int) -> int:
-    """A posted revision number, or `otherwise` for anything that is none."""
-    usable = text is not None and text.isascii() and text.isdigit() and len(text) < 10
-    return max(1, int(text or 0)) if usable else otherwise
-
-
 def shown_again(made: dict[str, Any], posted: MultiDict[str, str], no: DomainError) -> dict[str, Any]:
     """values, errors and header of a refused post."""
     header = {name: posted.get(name, "") for name in ("mode", "visited_on", "next_visit_on")}
-    errors = no.errors or [{"pointer": "", "code": no.code, "message": no.detail}]
+    errors = [_of_the_page(error) for error in no.errors]
+    errors = errors or [{"pointer": "", "code": no.code, "message": no.detail}]
     return {"values": made["answers"], "errors": errors, "header": header}
+
+
+def _of_the_page(error: Mapping[str, str]) -> Mapping[str, str]:
+    """The page asks for a day where the operation has a moment."""
+    if error["pointer"] != "/visited_at":
+        return error
+    day_is_none = error["message"].startswith("时间格式")
+    return {**error, "pointer": "/visited_on", **({"message": "请填写随访日期。"} if day_is_none else {})}

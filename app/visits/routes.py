@@ -15,6 +15,7 @@ from app.patients import scope
 from app.patients.models import Patient
 from app.pwa.registry import rev
 from app.shared.page import page
+from app.shared.posted import based_on
 from app.sync import service as sync
 from app.visits import html, pages, service
 from app.visits.models import Visit
@@ -72,7 +73,7 @@ def correct_form(visit_id: str) -> Response:
 @within("correct")
 def correct(visit_id: str) -> Response:
     visit, patient = _correctable(visit_id)
-    base = html.whole(request.form.get("base_revision"), visit.revision)
+    base = based_on(request.form.get("base_revision"), visit.revision)
     reason = request.form.get("reason", "")
     if request.form.get("void") == "true":
         gone = {"visit_id": visit.id, "reason": reason, "void": True}

@@ -6,7 +6,6 @@ The values are in tests/hostile.py; the fields come from the schemas and the for
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -24,31 +23,15 @@ from app.sync import routes
 from app.sync.models import Revision
 from app.sync.registry import kinds
 from tests import hostile
-from tests.app.orders.town import Town, in_days
+from tests.app.orders.town import Town
 from tests.app.visits import sheets
+from tests.bases import GRADE, KINDS, Bases
 from tests.factories import Factory, an_id_card
 from tests.hostile import INJECTIONS, INSIDES, ODD_TEXT, Loose, changed
 from tests.sealing import seal_bytes, sealed
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-CONTACT = {
-    "address": "村东头 3 号",
-    "contact_name": "小明",
-    "contact_phone": "13800138000",
-    "contact_relation": "2",
-    "lives_alone": True,
-    "conditions": ["chd"],
-}
-GRADE = {
-    "colour": "green",
-    "emergency": False,
-    "reasons": [],
-    "missing": [],
-    "due_in_days": 90,
-    "rule_version": "1",
-}
-PLACE = {"lat": 34.9, "lon": 117.4, "accuracy_m": 20}
 # What each field without a list of its own may hold; a value outside it that is taken is an absurdity.
 FREE = {"address", "contact_name", "note", "comment", "reason", "rule_version"}
 NUMERIC = {"form_version", "due_in_days", "lat", "lon", "accuracy_m"}
@@ -66,59 +49,6 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def town(app: Flask, make: Factory) -> Town:
     return Town(app, make)
-
-
-class Bases:
-    """For each kind: who sends it, a valid payload, and the revision it is based on."""
-
-    def __init__(self, town: Town) -> None:
-        self.town, self._cards = town, 0
-
-    def card(self) -> str:
-        self._cards += 1
-        return an_id_card(self._cards % 480 + 1, f"19{30 + self._cards // 480:02d}0101")
-
-    def of(self, kind: str) -> tuple[FlaskClient, Callable[[], dict[str, Any]], int | None]:
-        town = self.town
-        if kind == "patient.create":
-            more = {**CONTACT, "consent_at": "2026-01-01T00:00:00+08:00"}
-            return town.doctor, lambda: town.make.patient_payload(id_card=self.card(), **more), None
-        if kind == "patient.update":
-            return town.doctor, lambda: {"patient_id": town.patient, "phone": "13800138000", **CONTACT}, 1
-        later = (clock.today() + timedelta(days=60)).isoformat()
-        more = {"grade": GRADE, "location": PLACE, "next_visit_on": later}
-        if kind == "visit.create":
-            return town.doctor, lambda: sheets.payload(town.patient, **more), None
-        if kind == "visit.correct":
-            return town.doctor, lambda: sheets.correction(self.visit(), **more), 1
-        if kind == "order.create":
-            return town.family, lambda: town.wish(address="村东头", note="请轻些敲门"), None
-        if kind == "rating":
-            order = town.bring_to("done")
-            rating = {"overall": 5, "comment": "很好", "by": "家属"}
-            return town.family, lambda: {"order_id": order, "to": "confirmed", "rating": rating}, 6
-        order = town.order()
-        given = {
-            "order_id": order,
-            "to": "scheduled",
-            "note": "上午去",
-            "assignee_id": town.provider.user_id,  # type: ignore[attr-defined]
-            "scheduled_at": in_days(2),
-        }
-        return town.village, lambda: given, 1
-
-    def visit(self) -> str:
-        if not hasattr(self, "_visit"):
-            doctor = self.town.doctor
-            op = self.town.make.op(doctor, "visit.create", sheets.payload(self.town.patient))
-            self._visit = self.town.make.push(doctor, op)[0]["entity_id"]
-        return self._visit
-
-
-KINDS = (
-    "patient.create", "patient.update", "visit.create", "visit.correct",
-    "order.create", "order.transition", "rating",
-)  # fmt: skip
 
 
 def of_kind(kind: str) -> list[tuple[str, ...]]:

@@ -221,3 +221,22 @@ def test_a_symbol_keeps_the_drawing_and_leaves_the_stroke_to_the_page() -> None:
     assert sprite_tool().symbol("dot", source) == (
         '<symbol id="dot" viewBox="0 0 24 24"><path d="M1 1"/><circle r="2"/></symbol>'
     )
+
+
+def test_scripts_write_text_not_markup() -> None:
+    """What comes from a record or the server is put in as text; `innerHTML` and the like are nowhere."""
+    ways = re.compile(
+        r"\.(innerHTML|outerHTML)\s*[+=]|insertAdjacentHTML|document\.write|\beval\(|new Function\("
+    )
+    for path in [*ROOT.glob("static/js/**/*.js"), *ROOT.glob("service_worker/*.js")]:
+        assert not ways.search(path.read_text(encoding="utf-8")), path
+
+
+def test_passwords_are_masked_and_may_be_pasted() -> None:
+    fields = re.compile(r"<input[^>]*name=\"[^\"]*(?:password|current|new|again)[^\"]*\"[^>]*>", re.DOTALL)
+    for path in ROOT.glob("templates/accounts/*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert all('type="password"' in field for field in fields.findall(text)), path
+        assert "onpaste" not in text
+    for path in ROOT.glob("static/js/**/*.js"):
+        assert not re.search(r"""['"](paste|copy)['"]""", path.read_text(encoding="utf-8")), path

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -193,6 +194,19 @@ def test_whoever_was_shut_out_by_mistake_signs_in_again_on_the_emptied_phone(app
     assert "已被停用" not in words(phone.get("/sign-in"))
     page = words(phone.get("/me"))
     assert "已清除" in page and "（这台）" in page
+
+
+@pytest.mark.parametrize("number", ["a/b", "../me", "..", ".", "a?b", "a#b", "%2e%2e", "a\\b", "a\nb"])
+def test_nobody_signs_in_on_a_phone_that_could_not_be_shut_out(make, client, number) -> None:
+    """Its number stands in the address of 停用: one that bends the address could not be reached by it."""
+    username = make.user("doctor")
+    body = {"username": username, "password": PASSWORD, "device_id": number}
+    answer = client.post("/api/auth/login", json=body)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.get_json()["errors"]] == ["/device_id"]
+    client.post("/sign-in", data=body, headers={"Sec-Fetch-Site": "same-origin"})
+    with make.app.app_context():
+        assert db.session.scalars(db.select(Device.device_id).where(Device.device_id == number)).all() == []
 
 
 def test_ones_own_page_asks_before_a_phone_is_shut_out(app, make) -> None:

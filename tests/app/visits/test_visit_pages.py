@@ -144,7 +144,7 @@ def test_a_refused_form_comes_back_filled_with_the_words_beside_the_fields(app, 
     assert "收缩压须为整数。" in page and "舒张压须在 20–200 mmHg 之间。" in page
     assert "家住三楼" in page and "氨氯地平" in page
     never = post(doctor, "/visits", typed(patient, visited_on="never"))
-    assert never.status_code == 422 and "时间格式不对" in never.get_data(as_text=True)
+    assert never.status_code == 422 and "请填写随访日期" in never.get_data(as_text=True)
     assert kept(app) == []
 
 
@@ -199,10 +199,11 @@ def test_correcting_without_script(app, doctor, patient):
 
 
 @pytest.mark.parametrize("base", ["", "x", "-1", "99999999999999", "1.0", "١"])
-def test_an_absurd_base_revision_breaks_nothing(app, doctor, patient, base):
+def test_an_absurd_base_revision_is_refused_and_overwrites_nothing(app, doctor, patient, base):
     post(doctor, "/visits", typed(patient))
     url = f"/visits/{kept(app)[0].id}/correct"
-    assert post(doctor, url, typed(patient, reason="看错", base_revision=base)).status_code in (303, 409)
+    assert post(doctor, url, typed(patient, reason="看错", base_revision=base)).status_code == 422
+    assert kept(app)[0].revision == 1
 
 
 def test_who_may_not_correct_gets_no_form(make, patient):
