@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from playwright.sync_api import Page
+
 from tests.e2e.storms.book import Book, records
 from tests.e2e.storms.figures import Figures
 from tests.e2e.storms.ground import Ground, add, patients_on, press_send, strip
-from tests.e2e.world import Phone
+from tests.e2e.world import LOCKED, READY_OR_LOCKED, Phone, unlock, until
 
 PENDING = 5
 
@@ -26,6 +28,7 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
     for n in range(count):
         marks = [f"expiries {seed} {n} {k}" for k in range(PENDING)]
         page.goto("/outbox")
+        _stays_open(book, page)
         ground.gate.turn("shut")
         ids = add(page, draw.choice(people), marks)
         book.promise(*marks)
@@ -49,6 +52,14 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
         phone.sign_in(first)
         book.send_all(page)
     return book.close()
+
+
+def _stays_open(book: Book, page: Page) -> None:
+    """From page to page nobody is asked for the PIN again."""
+    until(page, READY_OR_LOCKED)
+    if page.evaluate(LOCKED):
+        book.figures.blame("wrong_states", "the PIN is asked for between two pages")
+        unlock(page)
 
 
 def _untouched(book: Book, ground: Ground, phone: Phone, ids: list[str], when: str) -> None:

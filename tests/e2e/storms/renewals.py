@@ -11,10 +11,9 @@ from tests.e2e.storms.book import Book
 from tests.e2e.storms.figures import Figures
 from tests.e2e.storms.ground import Ground
 from tests.e2e.storms.replacing import new_build, prepare
-from tests.e2e.world import READY_OR_LOCKED, Server, environment, make_demo, serving, until
+from tests.e2e.world import LOCKED, READY_OR_LOCKED, Server, environment, make_demo, serving, until
 
 KILLED_EVERY = 3  # in one round of so many the browser is killed once 更新 is pressed
-LOCKED = "() => Boolean(document.querySelector('[data-page=unlock]'))"
 
 
 def run(ground: Ground, count: int, seed: int) -> Figures:

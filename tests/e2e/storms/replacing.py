@@ -12,7 +12,7 @@ from tests.e2e import rounds
 from tests.e2e.storms.book import Book
 from tests.e2e.storms.ground import Ground, add, patients_on, save_visit
 from tests.e2e.storms.halftyped import HERE, STILL_HERE, HalfTyped
-from tests.e2e.world import Phone, Server, environment, serving, until
+from tests.e2e.world import Phone, Server, serving, until
 
 PENDING = 50
 BY_HAND = 2
@@ -92,9 +92,8 @@ class Replacing:
 
 @contextmanager
 def new_build(ground: Ground, folder: Path) -> Iterator[Server]:
-    """Put in the place of the old one as an operator does it. Pushes do not get through at first, so that all
-    of it still waits when the new one takes over."""
-    Server("", environment(folder / "nuanxun.db"), folder).flask("db", "upgrade")
+    """In the place of the old one. Pushes do not get through at first, so that all of it still waits when the
+    new one takes over."""
     with serving(folder) as new:
         ground.gate.point_to(new.url)
         ground.gate.at_push = lambda _stage: True

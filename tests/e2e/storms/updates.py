@@ -37,6 +37,7 @@ def run(ground: Ground, count: int, seed: int) -> Figures:
                 phone.rest()
             book = Book(Figures("one update"), old, account["id"])
             begun = prepare(ground, phone, book, draw, mark)
+        Server("", environment(folder / "nuanxun.db"), folder).flask("db", "upgrade")
         with new_build(ground, folder):
             begun.offer()
             if fate == "press":
