@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.e2e.storms.book import Book
 from tests.e2e.storms.ground import open_form
@@ -19,6 +19,14 @@ DRAFT_HAS = """async ([name, words]) => {
   return JSON.stringify((await drafts.load(name)) ?? null).includes(words);
 }"""
 
+# For whoever looks into a draft that is not there: is the store open, and what lies where?
+WHERE = """async () => {
+  const vault = await import('/static/js/vault/vault.js');
+  const drafts = await import('/static/js/offline/drafts.js');
+  return {open: Boolean(vault.holding()), drafts: await drafts.names().catch(String),
+    databases: (await indexedDB.databases()).map(({name}) => name)};
+}"""
+
 
 class HalfTyped:
     """`words` is what a person has typed so far; no part of it may be lost, and no tab may go by itself."""
@@ -26,6 +34,8 @@ class HalfTyped:
     def __init__(self, phone: Phone, patient: str, mark: str) -> None:
         self.phone, self.patient, self.words = phone, patient, ""
         self.page = phone.context.new_page()
+        self.heard: list[str] = []
+        self.page.on("console", lambda message: self.heard.append(message.text))
         open_form(self.page, patient)
         self.page.evaluate(HERE)
         self.type(f"{mark} 走路")
@@ -53,9 +63,13 @@ class HalfTyped:
         self._must_read(book, self.phone.page)
 
     def _must_read(self, book: Book, page: Page) -> None:
+        """A fresher page may just be swapped in: then its form reads the draft once more."""
         open_form(page, self.patient)
-        found = page.locator(NOTE).input_value()
-        if found != self.words:
-            book.figures.blame("lost", f"typed {self.words!r}, and there is {found!r}")
+        try:
+            expect(page.locator(NOTE)).to_have_value(self.words)
+        except AssertionError:
+            found = page.locator(NOTE).input_value()
+            words = f"typed {self.words!r}, and there is {found!r}: {page.evaluate(WHERE)} {self.heard}"
+            book.figures.blame("lost", words)
         else:
             book.figures.more("drafts kept")
