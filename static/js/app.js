@@ -21,6 +21,7 @@ import * as update from './offline/update.js';
 import * as wipe from './offline/wipe.js';
 import * as ui from './ui.js';
 import { enter } from './vault/enter.js';
+import { moveIn } from './vault/first_release.js';
 import * as idle from './vault/idle.js';
 import * as relay from './vault/relay.js';
 import * as when from './when.js';
@@ -79,6 +80,7 @@ async function start() {
 async function settleIn() {
   idle.start(userId());
   kept.follow(userId());
+  await moveIn(userId()).catch((error) => console.error('first release', error)); // the next page asks again
   await receipts.knowDevice(userId()).catch(() => {});
 }
 

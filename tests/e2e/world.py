@@ -158,6 +158,9 @@ READY_OR_LOCKED = (
 )
 
 
+LOCKED = "() => Boolean(document.querySelector('[data-page=unlock]'))"
+
+
 def set_pin(page: Page) -> None:
     """The first sign-in on a phone asks for a new PIN, twice."""
     page.wait_for_url(lambda url: "/unlock" in url)
@@ -182,7 +185,7 @@ def press(page: Page, digits: str) -> None:
 def pass_lock(page: Page) -> None:
     """Past the lock, whether a PIN is to be set, to be given, or nothing at all."""
     until(page, READY_OR_LOCKED)
-    if page.evaluate("() => Boolean(document.querySelector('[data-page=unlock]'))"):
+    if page.evaluate(LOCKED):
         until(page, LOCK_TAKES)
         first = page.evaluate(LOCK_ASKS, "设一个")
         (set_pin if first else unlock)(page)
@@ -257,8 +260,8 @@ class Phone:
         self.page.fill("#username", account["username"])
         self.page.fill("#password", account["password"])
         self.page.click("#sign-in button[type=submit]")
-        self.page.wait_for_url(lambda url: "/unlock" in url)
-        pass_lock(self.page)
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+        pass_lock(self.page)  # there is none in the first release
         self.wait_for_pack(account["id"])
 
     def unlock(self, path: str = "/") -> None:

@@ -162,22 +162,58 @@ test('under another key a record is known by its kind only', async () => {
   assert.equal((await outbox.get(record.op_id)).patient_name, '宁如意');
 });
 
+const OLD = {
+  ...{ op_id: '0197-old', author_id: 'ann', device_id: 'd', kind: 'visit.create', n: 1, state: 'saved' },
+  ...{ version: 1, tries: 0, saved_at: 1, schema: 1, label: '高血压随访', patient_name: '宁如意' },
+  ...{ recorded_at: '2026-06-01T09:12:00+08:00', payload: { patient_id: 'p1' }, patient_id: 'p1' },
+};
+const isClosed = (row) => Boolean(row.body) && !('payload' in row) && !('patient_name' in row);
+
+/** Let `meanwhile` happen once, just when the first row was read and is being closed. */
+function whileClosing(meanwhile) {
+  const { encrypt } = crypto.subtle;
+  crypto.subtle.encrypt = async (...how) => {
+    crypto.subtle.encrypt = encrypt;
+    await meanwhile();
+    return crypto.subtle.encrypt(...how);
+  };
+}
+
 test('what the first release kept open is closed at the first opening', async () => {
   const db = await outbox.openStore();
-  const old = {
-    ...{ op_id: '0197-old', author_id: 'ann', device_id: 'd', kind: 'visit.create', n: 1, state: 'saved' },
-    ...{ version: 1, tries: 0, saved_at: 1, schema: 1, label: '高血压随访', patient_name: '宁如意' },
-    ...{ recorded_at: '2026-06-01T09:12:00+08:00', payload: { patient_id: 'p1' }, patient_id: 'p1' },
-  };
-  await db.put('ops', old);
+  await db.put('ops', OLD);
   assert.equal((await outbox.get('0197-old')).patient_name, '宁如意');
   await outbox.protect('ann');
   const row = await db.get('ops', '0197-old');
-  assert.ok(!('payload' in row) && !('patient_name' in row) && row.body);
+  assert.ok(isClosed(row));
   const now = await outbox.get('0197-old');
-  for (const [name, value] of Object.entries(old)) {
+  for (const [name, value] of Object.entries(OLD)) {
     if (name !== 'schema') assert.deepEqual(now[name], value, name);
   }
+});
+
+test('a receipt that comes while a record is being closed is kept with it', async () => {
+  const db = await outbox.openStore();
+  await db.put('ops', OLD);
+  const sent = await outbox.claim([OLD.op_id]);
+  const applied = { op_id: OLD.op_id, status: 'applied', entity_id: 'e', revision: 1 };
+  whileClosing(() => outbox.settle(sent, [applied], 77));
+  await outbox.protect('ann');
+  const row = await db.get('ops', OLD.op_id);
+  assert.ok(isClosed(row));
+  assert.deepEqual([row.state, row.done_at, row.receipt?.entity_id], ['done', 77, 'e']);
+});
+
+test('a refusal that comes while a record is being closed keeps its words and nothing in plain', async () => {
+  const db = await outbox.openStore();
+  await db.put('ops', OLD);
+  const sent = await outbox.claim([OLD.op_id]);
+  const refusal = { op_id: OLD.op_id, status: 'rejected', code: 'invalid', detail: '身份证号不对' };
+  whileClosing(() => outbox.settle(sent, [refusal]));
+  await outbox.protect('ann');
+  assert.ok(isClosed(await db.get('ops', OLD.op_id)));
+  const now = await outbox.get(OLD.op_id);
+  assert.deepEqual([now.state, now.result?.detail, now.payload], ['rejected', '身份证号不对', OLD.payload]);
 });
 
 test('only what was refused or overtaken can be discarded', async () => {

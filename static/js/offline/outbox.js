@@ -417,33 +417,42 @@ export async function dropOldReceipts(author_id, now = Date.now()) {
 
 /**
  * Close and seal what is not: rows of the first release, rows saved before the server's key was known, and
- * those it could not open. Ask again about refused ones that the data key took along. Called when a store is opened, and when a new key comes.
+ * those it could not open. Ask again about refused ones that the data key took along. Called when a store is
+ * opened, and when a new key comes; meanwhile the worker, or another page, may be sending the same rows.
  */
 export async function protect(author_id) {
   await readSealKey();
   const states = ['saved', 'sending', 'mended', 'done', ...NEEDS_CARE];
-  for (const row of await inState(author_id, ...states)) {
-    const open = !row.body;
-    const unsealed = sealable() && row.state !== 'done' && (!row.sealed || row.reseal);
-    const care = NEEDS_CARE.includes(row.state);
-    if (!open && !unsealed && !care) continue;
-    const record = await rows.opened(row);
-    if (record.unreadable && care && row.sealed) await askAgain(row);
-    if (record.unreadable || !(open || unsealed)) continue;
-    const fresh = await rows.closed({
-      ...record,
-      reseal: undefined,
-      saved_on: record.recorded_at.slice(0, 10),
-    });
-    if (open && row.result) {
-      const { status, entity_id, revision } = row.result;
-      if (row.state === 'done') fresh.receipt = { status, entity_id, revision };
-    }
-    await write(async (ops) => {
-      const now = await ops.get(row.op_id);
-      if (now && now.version === row.version) await ops.put({ ...fresh, state: now.state, tries: now.tries });
-    });
+  for (const found of await inState(author_id, ...states)) {
+    let row = found;
+    while (row && !(await protectRow(row))) row = await (await openStore()).get('ops', row.op_id);
   }
+}
+
+/** @returns {Promise<boolean>} false: it was sent or answered meanwhile, and is to be looked at anew */
+async function protectRow(row) {
+  const open = !row.body || Boolean(row.payload); // a refusal may have been closed beside its plain words
+  const unsealed = sealable() && row.state !== 'done' && (!row.sealed || row.reseal);
+  const care = NEEDS_CARE.includes(row.state);
+  if (!open && !unsealed && !care) return true;
+  const record = await rows.opened(row);
+  if (record.unreadable && care && row.sealed) await askAgain(row);
+  if (record.unreadable || !(open || unsealed)) return true;
+  const fresh = await rows.closed({
+    ...record,
+    reseal: undefined,
+    saved_on: record.recorded_at.slice(0, 10),
+  });
+  if (open && row.result) {
+    const { status, entity_id, revision } = row.result;
+    if (row.state === 'done') fresh.receipt = { status, entity_id, revision };
+  }
+  return write(async (ops) => {
+    const now = await ops.get(row.op_id);
+    if (now && ['version', 'state', 'tries'].some((name) => now[name] !== row[name])) return false;
+    if (now) await ops.put(fresh);
+    return true;
+  });
 }
 
 /**

@@ -10,7 +10,6 @@ import { send } from '../offline/sender.js';
 import * as wipe from '../offline/wipe.js';
 import { goOn } from './enter.js';
 import * as fingerprint from './fingerprint.js';
-import { moveIn } from './first_release.js';
 import { lockOthers } from './idle.js';
 import { guessable, PIN_LENGTH } from './policy.js';
 import * as vault from './vault.js';
@@ -215,7 +214,6 @@ async function chosen(pin) {
     await show();
     return wrong(TAKEN);
   }
-  await moveIn(user_id);
   return opened();
 }
 
