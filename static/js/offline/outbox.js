@@ -8,47 +8,13 @@ import { deviceId, uuid7 } from '../ids.js';
 import { isoDay, localIso } from '../when.js';
 import { post } from './channel.js';
 import { follow } from './followers.js';
-import { opener } from './idb.js';
+import { readSealKey } from './protect.js';
 import * as rows from './rows.js';
-import { sealable, sealTo } from './seal.js';
+import { dropMended, inState, mendedBy, NEEDS_CARE, openStore, write } from './store.js';
 
-export const DATABASE = 'nuanxun-outbox'; // never deleted, whatever happens to the pages
-const VERSION = 2; // 2 has no new store: it shuts out code that does not know how rows are closed
-const STRICT = { durability: 'strict' };
-const KEEP_DONE_MS = 30 * 86400000;
-const NEEDS_CARE = ['conflict', 'rejected'];
-
-export const openStore = opener(DATABASE, VERSION, (db, oldVersion) => {
-  if (oldVersion < 1) {
-    const ops = db.createObjectStore('ops', { keyPath: 'op_id' });
-    ops.createIndex('author_state', ['author_id', 'state']);
-    ops.createIndex('patient_id', 'patient_id'); // of rows of schema 1
-    db.createObjectStore('meta', { keyPath: 'k' });
-  }
-});
-
-/**
- * Run `work(ops, meta)` in one transaction that is on the disk when the promise resolves.
- * A put() that resolved is not yet saved: the transaction can still abort.
- */
-async function write(work) {
-  const tx = (await openStore()).transaction(['ops', 'meta'], 'readwrite', STRICT);
-  const ending = tx.done;
-  ending.catch(() => {}); // reported below; without this the browser reports it twice
-  let answer;
-  try {
-    answer = await work(tx.objectStore('ops'), tx.objectStore('meta'));
-  } catch (error) {
-    try {
-      tx.abort();
-    } catch {
-      // it is over already
-    }
-    throw error;
-  }
-  await ending;
-  return answer;
-}
+export { learnSealKey, protect } from './protect.js';
+export { claim, dropOldReceipts, release, requeueDone, settle, toSend } from './sending.js';
+export { DATABASE, getMeta, openStore, setMeta, takeLease } from './store.js';
 
 /** A new worker takes over only between writes (see sw.js). */
 async function whileWriting(work) {
@@ -167,14 +133,6 @@ export async function get(op_id) {
   return row && rows.opened(row);
 }
 
-async function inState(author_id, ...states) {
-  const db = await openStore();
-  const lists = await Promise.all(
-    states.map((state) => db.getAllFromIndex('ops', 'author_state', [author_id, state])),
-  );
-  return lists.flat().sort((a, b) => a.n - b.n);
-}
-
 async function openedIn(author_id, ...states) {
   return Promise.all((await inState(author_id, ...states)).map(rows.opened));
 }
@@ -273,19 +231,6 @@ export async function discard(op_id) {
   return removed;
 }
 
-async function mendedBy(ops, row) {
-  const mended = await ops.index('author_state').getAll([row.author_id, 'mended']);
-  return mended.filter((old) => old.replaced_by === row.op_id);
-}
-
-/** What `row` replaced, and what that had replaced, is not needed any more. */
-async function dropMended(ops, row) {
-  for (const old of await mendedBy(ops, row)) {
-    await dropMended(ops, old);
-    await ops.delete(old.op_id);
-  }
-}
-
 /** What `row` was to replace needs a person again. */
 async function bringBack(ops, row) {
   for (const old of await mendedBy(ops, row)) {
@@ -293,210 +238,8 @@ async function bringBack(ops, row) {
   }
 }
 
-// ---- for the sender ----
-
-/** What may be sent of this author: rows with their records, in order. */
-export async function toSend(author_id) {
-  const found = await inState(author_id, 'saved', 'sending');
-  return Promise.all(found.map(async (row) => ({ row, record: await rows.opened(row) })));
-}
-
-/** Mark these as under way and return them as they stand on the disk now. Undone ones are left out. */
-export async function claim(op_ids) {
-  const taken = await write(async (ops) => {
-    const found = [];
-    for (const op_id of op_ids) {
-      const row = await ops.get(op_id);
-      if (!row || !(row.state === 'saved' || row.state === 'sending')) continue;
-      row.state = 'sending';
-      row.tries += 1;
-      await ops.put(row);
-      found.push(row);
-    }
-    return found;
-  });
-  post({ t: 'outbox', change: 'sending' });
-  return Promise.all(taken.map(async (row) => ({ ...(await rows.opened(row)), sealed: row.sealed })));
-}
-
-const STATE_AFTER = { applied: 'done', duplicate: 'done', conflict: 'conflict', rejected: 'rejected' };
-// The server takes these later, from somebody else's session, or under a newer key: nobody has to mend anything.
-const SEND_AGAIN = new Set(['missing_dependency', 'author_mismatch', 'cannot_open']);
-
-/**
- * Write down what the server answered. `sent` and `results` are paired by op_id; an operation without its
- * own answer, or changed since it was sent, stays waiting. So does a refusal whose words cannot be kept
- * because the phone is locked: it is asked for again once somebody can read it.
- * @returns {Promise<{done: object[], needs: number, again: number}>}
- */
-export async function settle(sent, results, now = Date.now()) {
-  const answers = new Map();
-  for (const result of results) {
-    if (result && typeof result.op_id === 'string') answers.set(result.op_id, result);
-  }
-  const judged = await Promise.all(sent.map((record) => judgement(record, answers.get(record.op_id), now)));
-  const outcome = await write(async (ops) => {
-    const found = { done: [], needs: 0, again: 0 };
-    for (const { record, changes } of judged) {
-      const row = await ops.get(record.op_id);
-      if (!row || row.state === 'done') continue;
-      const stale = row.version !== record.version;
-      await ops.put(stale ? { ...row, state: 'saved' } : { ...row, ...changes });
-      if (stale || changes.state === 'saved') found.again += 1;
-      else if (changes.state !== 'done') found.needs += 1;
-      else {
-        found.done.push({ ...record, ...changes });
-        await dropMended(ops, row);
-      }
-    }
-    return found;
-  });
-  post({ t: 'outbox', change: 'settled' });
-  return outcome;
-}
-
-async function judgement(record, result, now) {
-  const known = result && STATE_AFTER[result.status];
-  if (!known || SEND_AGAIN.has(result.code)) {
-    return { record, changes: { state: 'saved', why: result?.code, reseal: result?.code === 'cannot_open' } };
-  }
-  if (known === 'done') {
-    const { status, entity_id, revision, replaced_by } = result;
-    const receipt = { status, entity_id, revision, ...(replaced_by ? { replaced_by } : {}) };
-    return { record, changes: { state: 'done', done_at: now, receipt } };
-  }
-  // A copy that this phone could not read comes back from the server with its content.
-  const { op, ...words } = result;
-  const readable =
-    record.unreadable && op
-      ? { ...record, ...op, patient_id: op.payload?.patient_id, unreadable: undefined }
-      : record;
-  try {
-    const row = await rows.closed({ ...readable, result: words });
-    if (readable.unreadable) throw new Error('unreadable');
-    const { body, sealed, answer } = row;
-    return { record, changes: { state: known, body, sealed, answer, why: undefined } };
-  } catch {
-    return { record, changes: { state: 'saved', refused: result.code } };
-  }
-}
-
-/** Nothing is known about these: back to waiting, with the reason. */
-export async function release(sent, why) {
-  await write(async (ops) => {
-    for (const { op_id } of sent) {
-      const row = await ops.get(op_id);
-      if (row?.state === 'sending') await ops.put({ ...row, state: 'saved', why });
-    }
-  });
-  post({ t: 'outbox', change: 'released' });
-}
-
-/** Confirmed ones that the server turned out not to hold: sent again. Without `op_ids` all of them. */
-export async function requeueDone(author_id, op_ids) {
-  const wanted = op_ids && new Set(op_ids);
-  const found = (await inState(author_id, 'done')).filter((row) => !wanted || wanted.has(row.op_id));
-  await write(async (ops) => {
-    for (const row of found)
-      await ops.put({ ...row, state: 'saved', healed: (row.healed || 0) + (wanted ? 1 : 0) });
-  });
-  post({ t: 'outbox', change: 'requeued' });
-  return found.length;
-}
-
-/** Receipts older than 30 days go; nothing else ever does by itself. */
-export async function dropOldReceipts(author_id, now = Date.now()) {
-  const old = (await inState(author_id, 'done')).filter((row) => row.done_at < now - KEEP_DONE_MS);
-  if (!old.length) return;
-  await write(async (ops) => {
-    for (const row of old) await ops.delete(row.op_id);
-  });
-}
-
-// ---- closing what lies open ----
-
-/**
- * Close and seal what is not: rows of the first release, rows saved before the server's key was known, and
- * those it could not open. Ask again about refused ones that the data key took along. Called when a store is
- * opened, and when a new key comes; meanwhile the worker, or another page, may be sending the same rows.
- */
-export async function protect(author_id) {
-  await readSealKey();
-  const states = ['saved', 'sending', 'mended', 'done', ...NEEDS_CARE];
-  for (const found of await inState(author_id, ...states)) {
-    let row = found;
-    while (row && !(await protectRow(row))) row = await (await openStore()).get('ops', row.op_id);
-  }
-}
-
-/** @returns {Promise<boolean>} false: it was sent or answered meanwhile, and is to be looked at anew */
-async function protectRow(row) {
-  const open = !row.body || Boolean(row.payload); // a refusal may have been closed beside its plain words
-  const unsealed = sealable() && row.state !== 'done' && (!row.sealed || row.reseal);
-  const care = NEEDS_CARE.includes(row.state);
-  if (!open && !unsealed && !care) return true;
-  const record = await rows.opened(row);
-  if (record.unreadable && care && row.sealed) await askAgain(row);
-  if (record.unreadable || !(open || unsealed)) return true;
-  const fresh = await rows.closed({
-    ...record,
-    reseal: undefined,
-    saved_on: record.recorded_at.slice(0, 10),
-  });
-  if (open && row.result) {
-    const { status, entity_id, revision } = row.result;
-    if (row.state === 'done') fresh.receipt = { status, entity_id, revision };
-  }
-  return write(async (ops) => {
-    const now = await ops.get(row.op_id);
-    if (now && ['version', 'state', 'tries'].some((name) => now[name] !== row[name])) return false;
-    if (now) await ops.put(fresh);
-    return true;
-  });
-}
-
-/**
- * A refused record whose content went with the data key: nobody can mend what nobody can read. Sent again as
- * it was sealed, it is either taken now, or refused once more and given back with its content.
- */
-async function askAgain({ op_id, state }) {
-  await write(async (ops) => {
-    const row = await ops.get(op_id);
-    if (row?.state === state) await ops.put({ ...row, state: 'saved', hold_until: 0 });
-  });
-}
-
-async function readSealKey() {
-  if (!sealable()) sealTo(await getMeta('seal'));
-}
-
-/** The server's newest public key, as it comes with the pack and with every greeting. */
-export async function learnSealKey(key) {
-  if (!key?.key_id || (await getMeta('seal'))?.key_id === key.key_id) return;
-  await setMeta('seal', key);
-  sealTo(key);
-}
-
 /** The sealed operations that the server has not confirmed, for a file: readable by nobody but the server. */
 export async function sealedUnsent(author_id) {
   const found = await inState(author_id, 'saved', 'sending', ...NEEDS_CARE);
   return found.filter((row) => row.sealed);
-}
-
-export async function getMeta(k) {
-  return (await (await openStore()).get('meta', k))?.v;
-}
-
-export function setMeta(k, v) {
-  return write((_ops, meta) => meta.put({ k, v }));
-}
-
-/** Take the sender's lease where Web Locks are missing. @returns {Promise<boolean>} */
-export function takeLease(holder, ms, now = Date.now()) {
-  return write(async (_ops, meta) => {
-    const lease = (await meta.get('lease'))?.v;
-    const held = lease && lease.holder !== holder && lease.until > now && lease.until < now + 600000;
-    if (!held) await meta.put({ k: 'lease', v: { holder, until: now + ms } });
-    return !held;
-  });
 }
