@@ -42,6 +42,7 @@ def reset_password(user_id: str) -> Response:
 @bp.post("/people/<user_id>/active")
 @may("answer")
 def set_active(user_id: str) -> Response:
+    people.one(current_user, user_id)  # who may not reach somebody hears no more than that
     people.set_active(current_user, user_id, on_or_off())
     return redirect(f"/people/{user_id}", 303)  # type: ignore[return-value]
 

@@ -36,7 +36,7 @@ def relatives(patient_id: str) -> Response:
 def invite(patient_id: str) -> Response:
     """The code is on this one answer, and nowhere else."""
     try:
-        made, code = bindings.invite(current_user, patient_id, request.form.getlist("purpose"), _word())
+        made, code = bindings.invite(current_user, patient_id, _purposes(), _word())
     except DomainError as no:
         if no.status != 422:
             raise
@@ -66,7 +66,7 @@ def relative(patient_id: str, link_id: str) -> Response:
 @may("bind")
 def change(patient_id: str, link_id: str) -> Response:
     try:
-        bindings.change(current_user, patient_id, link_id, request.form.getlist("purpose"), _word())
+        bindings.change(current_user, patient_id, link_id, _purposes(), _word())
     except DomainError as no:
         if no.status != 422:
             raise
@@ -96,6 +96,14 @@ def _done(patient_id: str, do: Any) -> Response:
             raise
         return _page(scope.get(current_user, patient_id, "bind"), no)
     return redirect(f"/patients/{patient_id}/family", 303)  # type: ignore[return-value]
+
+
+def _purposes() -> list[str]:
+    """What was ticked. Something else there is no consent to anything."""
+    ticked = request.form.getlist("purpose")
+    if not set(ticked) <= PURPOSES.keys():
+        raise DomainError("请重新勾选同意的内容", field="purpose")
+    return ticked
 
 
 def _word() -> Word:

@@ -73,10 +73,12 @@ class World:
         self.visits: list[str] = []
         self.orders: list[str] = []
         self.filled: set[str] = set()
+        self.bindings: list[str] = []
         self.person()
         self.end_of_care()
         self.raised()
         self.handed_over()
+        self.relatives_and_rights()
 
     def named(self, role: str) -> FlaskClient:
         name, phone = self.plant(f"user name of {role}", 50), f"1390000{len(self.canaries.planted):04d}"
@@ -246,6 +248,25 @@ class World:
         judged = {"order_id": order, "to": "confirmed", "rating": rating}
         self.done(family, "order.transition", judged, base_revision=6)
 
+    def relatives_and_rights(self) -> None:
+        """What is written where a relative is bound, and where a record is opened or restricted."""
+        patient, doctor = self.people[0], self.doctor
+        link = self.make.bind(self.make.user("family"), patient)
+        said = {"said_by": "监护人", "guardian": self.plant("guardian who agrees", 50), "purpose": "state"}
+        self.posted(doctor, f"/patients/{patient}/family/{link}/consents", **said)
+        self.bindings.append(f"/patients/{patient}/family/{link}")
+        why = {"reason": "other", "note": self.plant("note on a reason", 100)}
+        assert doctor.post(f"/patients/{patient}/numbers", data=why, headers=SAME_ORIGIN).status_code == 200
+        payload = self.make.patient_payload(**self.texts("patient.create"))
+        self.put_aside = self.done(doctor, "patient.create", payload)
+        asked = {"asked_by": "本人", "reason": self.plant("reason of a restriction", 100)}
+        self.posted(doctor, f"/patients/{self.put_aside}/restriction", **asked)
+
+    @staticmethod
+    def posted(client: FlaskClient, url: str, **data: str) -> None:
+        answer = client.post(url, data=data, headers=SAME_ORIGIN)
+        assert answer.status_code == 303, (url, answer.status_code)
+
     def handed_over(self) -> None:
         """A record that was refused is told of by its author's and its patient's name."""
         key = self.doctor.get("/api/auth/me").get_json()["seal"]
@@ -308,7 +329,17 @@ def every_page_shows_text_as_text(app: Flask, world: World) -> None:
     addresses += [f"/orders/{o}" for o in world.orders] + [f"/orders/{o}?do=cancelled" for o in world.orders]
     addresses += [f"/family/{p}/readers" for p in world.people]
     addresses += [f"/visits/new/{f}?patient={world.people[0]}" for f in sheets.SHEETS]
+    addresses += [f"/patients/{p}/{page}" for p in world.people for page in ("family", "rights", "copy")]
+    addresses += [*world.bindings, f"/patients/{world.put_aside}/restricted"]
+    addresses += [f"/patients/{world.put_aside}/rights", f"/family/{world.people[0]}"]
     hits, on_pages, rules, pages = [], set(), set(), 0
+    for kind in ("page", "json"):
+        wanted = {"format": kind, "reason": "person"}
+        copy = world.doctor.post(f"/patients/{world.people[0]}/copy", data=wanted, headers=SAME_ORIGIN)
+        text = copy.get_data(as_text=True)
+        eye = Eye(text if kind == "page" else "")
+        hits += [("doctor", "copy", hit) for hit in eye.hits]
+        on_pages |= eye.seen if kind == "page" else set(TOKEN.findall(text))
     for role, client in world.clients.items():
         near = role in ("doctor", "family", "village", "manager")
         starts = [

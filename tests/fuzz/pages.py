@@ -27,6 +27,7 @@ from tests.factories import PASSWORD
 from tests.fuzz.forms import Control, Form, Page
 from tests.fuzz.ground import Ground
 from tests.fuzz.operations import FIELD_WORK
+from tests.fuzz.relatives import Relatives
 
 Source = Callable[[], tuple[FlaskClient, str]]
 # Forms that a script makes, or that stand on a page only in rare states: address -> valid fields.
@@ -54,6 +55,7 @@ class Pages:
         self.made = 0
         self.signing_in = ground.make.user("doctor")
         self._visit = ground.bases.visit()
+        self.relatives = Relatives(ground)
         self._guarded = self._with_second_factor()
         self._tell_everybody()
 
@@ -91,7 +93,7 @@ class Pages:
         ]
         for key in sheets.SHEETS:
             pages.append(lambda key=key: (town.doctor, f"/visits/new/{key}?patient={town.patient}"))
-        return pages
+        return pages + self.relatives.sources()
 
     def run(self, examples: int) -> None:
         sources = self.sources()
@@ -164,8 +166,11 @@ class Pages:
             "current": PASSWORD, "new": "another long pass 7", "again": "another long pass 7", "password": PASSWORD,
             "code": "000000", "reason": "看错了血压计", "note": "上午去", "wanted_on": later[:10], "scheduled_at": later,
             "username": self.signing_in, "contact_name": "小明", "rating.comment": "很好", "rating.overall": "5",  # type: ignore[attr-defined]
-            "visited_on": clock.today().isoformat(), "address": "村东头 3 号",
+            "visited_on": clock.today().isoformat(), "address": "村东头 3 号", "relation": "妈妈",
+            "guardian": "女儿 小明", "why": "老人又愿意了",
         }  # fmt: skip
+        if form.action == "/family/bind":
+            known["code"] = self.relatives.code()
         if "wanted_on" in form.controls:
             form.controls["wanted_at"].value = self.ground.random.choice(["pick", in_days(1)])
         valid = form.valid()
