@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.e2e.world import LOCK_TAKES, Phone, Server, until
 pytestmark = pytest.mark.xdist_group("browser")
 
 ONLINE = "() => window.dispatchEvent(new Event('online'))"
-LOCK = "async () => (await import('/static/js/vault/idle.js')).lock()"
+LOCK = "async () => { (await import('/static/js/vault/idle.js')).lock(); }"
 DEVICE = "() => localStorage.getItem('nx-device')"
 SAYS = "这台手机已被停用"
 STATUS = "(path) => fetch(path, {headers: {'X-Sync': '1'}}).then((answer) => answer.status)"
@@ -143,7 +144,9 @@ def wait_until_wiped(server: Server, page: Page, device: str) -> None:
 
 
 def emptied(lost: Phone, *but: str) -> None:
-    for _ in range(100):
+    """In the end: the browser unregisters a worker only after an update of it that is under way."""
+    stop = time.monotonic() + 90
+    while time.monotonic() < stop:
         found = left.anew(lost)
         if all(found[name] == left.NOTHING[name] for name in found if name not in but):
             return
