@@ -144,13 +144,13 @@ def wait_until_wiped(server: Server, page: Page, device: str) -> None:
 
 
 def emptied(lost: Phone, *but: str) -> None:
-    """In the end: the browser unregisters a worker only after an update of it that is under way."""
+    """Looked at calmly: while pages open one after the other, Chromium does not come to unregister a worker."""
     stop = time.monotonic() + 90
     while time.monotonic() < stop:
         found = left.anew(lost)
         if all(found[name] == left.NOTHING[name] for name in found if name not in but):
             return
-        lost.page.wait_for_timeout(100)
+        lost.page.wait_for_timeout(2000)
     raise AssertionError(found)
 
 
