@@ -144,7 +144,7 @@ def wait_until_wiped(server: Server, page: Page, device: str) -> None:
 
 
 def emptied(lost: Phone, *but: str) -> None:
-    """Looked at calmly: while pages open one after the other, Chromium does not come to unregister a worker."""
+    """Looked at calmly: while page after page opens, Chromium does not come to unregister a worker."""
     stop = time.monotonic() + 90
     while time.monotonic() < stop:
         found = left.anew(lost)
