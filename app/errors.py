@@ -102,6 +102,13 @@ class DomainError(Exception):
             self.errors.append({"pointer": f"/{field}", "code": self.code, "message": detail})
 
 
+def only_typed(no: DomainError) -> DomainError:
+    """For a form that is shown again with what is wrong in it. Raises on what no typing mends."""
+    if no.status != 422:
+        raise no
+    return no
+
+
 class NotFound(DomainError):
     """Absent, or out of the asker's scope: the two answers are alike on purpose."""
 

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from app.accounts import audit
 from app.accounts import service as accounts
-from app.errors import DomainError
+from app.errors import DomainError, only_typed
 from app.guard import may
 from app.patients import bindings, consents, scope
 from app.patients.consents import SAID_BY, Word
@@ -38,9 +38,7 @@ def invite(patient_id: str) -> Response:
     try:
         made, code = bindings.invite(current_user, patient_id, _purposes(), _word())
     except DomainError as no:
-        if no.status != 422:
-            raise
-        return _page(scope.get(current_user, patient_id, "bind"), no)
+        return _page(scope.get(current_user, patient_id, "bind"), only_typed(no))
     return _page(scope.get(current_user, patient_id, "bind"), made=made, code=code)
 
 
@@ -68,9 +66,7 @@ def change(patient_id: str, link_id: str) -> Response:
     try:
         bindings.change(current_user, patient_id, link_id, _purposes(), _word())
     except DomainError as no:
-        if no.status != 422:
-            raise
-        return _relative(patient_id, link_id, no)
+        return _relative(patient_id, link_id, only_typed(no))
     return redirect(f"/patients/{patient_id}/family/{link_id}", 303)  # type: ignore[return-value]
 
 
@@ -82,9 +78,7 @@ def end(patient_id: str, link_id: str) -> Response:
     try:
         bindings.end(current_user, patient_id, link_id, how, word)
     except DomainError as no:
-        if no.status != 422:
-            raise
-        return _relative(patient_id, link_id, no)
+        return _relative(patient_id, link_id, only_typed(no))
     return redirect(f"/patients/{patient_id}/family", 303)  # type: ignore[return-value]
 
 
@@ -92,9 +86,7 @@ def _done(patient_id: str, do: Any) -> Response:
     try:
         do()
     except DomainError as no:
-        if no.status != 422:
-            raise
-        return _page(scope.get(current_user, patient_id, "bind"), no)
+        return _page(scope.get(current_user, patient_id, "bind"), only_typed(no))
     return redirect(f"/patients/{patient_id}/family", 303)  # type: ignore[return-value]
 
 

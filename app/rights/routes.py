@@ -9,7 +9,7 @@ from flask import Blueprint, Response, redirect, request
 from flask_login import current_user
 
 from app.accounts import audit, throttle
-from app.errors import DomainError
+from app.errors import DomainError, only_typed
 from app.guard import may
 from app.orgs import service as orgs
 from app.patients import rights, scope
@@ -59,9 +59,7 @@ def restrict(patient_id: str) -> Response:
     try:
         rights.restrict(current_user, patient_id, form.get("asked_by", ""), form.get("reason", ""))
     except DomainError as no:
-        if no.status != 422:
-            raise
-        return _overview(_known(patient_id), no, "restriction")
+        return _overview(_known(patient_id), only_typed(no), "restriction")
     return redirect(f"/patients/{patient_id}/rights", 303)  # type: ignore[return-value]
 
 
@@ -71,9 +69,7 @@ def lift(patient_id: str) -> Response:
     try:
         rights.lift(current_user, patient_id, request.form.get("why", ""))
     except DomainError as no:
-        if no.status != 422:
-            raise
-        return _overview(_known(patient_id), no, "lift")
+        return _overview(_known(patient_id), only_typed(no), "lift")
     return redirect(f"/patients/{patient_id}", 303)  # type: ignore[return-value]
 
 

@@ -260,6 +260,8 @@ def _apply(kind: Kind, op: Op) -> Applied:
         errors = [{**e, "pointer": "/payload" + e["pointer"]} for e in no.errors]
         raise Rejected(no.code, no.detail, errors) from no
     except DomainError as no:  # said by a rule that pages ask as well
+        if no.status not in (403, 404, 409, 422):
+            raise  # trouble that passes is no answer about this operation: the phone sends it again
         raise Rejected(no.code, no.detail) from no
 
 

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,12 +19,13 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from app import extensions
 from app.accounts import throttle
 from app.accounts.models import Throttle
-from app.errors import is_passing
+from app.errors import DomainError, is_passing
 from app.extensions import db, writing
 from app.patients.models import Patient
 from app.shared import clock
 from app.sync import feed, registry, service
 from app.sync.models import Revision
+from app.sync.registry import Rejected
 
 
 @pytest.fixture
@@ -336,3 +338,16 @@ def test_a_writer_that_gave_up_lets_the_next_one_in(make, doctor, app) -> None:
             end()
             writing.reset(token)
             assert _elsewhere(lambda: send(doctor, create(make, doctor))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "is_an_answer"), [(404, True), (409, True), (422, True), (429, False), (503, False)]
+)
+def test_only_a_rule_s_no_is_an_answer_about_an_operation(status: int, is_an_answer: bool) -> None:
+    """Rejected is for ever; what passes by itself must come out as trouble, so that the phone tries again."""
+
+    def refuse(_op: object) -> None:
+        raise DomainError("不行。", code="any", status=status)
+
+    with pytest.raises(Rejected if is_an_answer else DomainError):
+        service._apply(SimpleNamespace(apply=refuse), None)  # type: ignore[arg-type]
