@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from app.accounts import audit_chain
 from app.accounts.models import AuditLine
 from app.extensions import db, writing
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.ids import is_id, new_id
 
 log = logging.getLogger("nuanxun")
@@ -22,7 +22,12 @@ SHOWN = (409, 422)  # refusals that show the record again
 REFUSED = (401, 403, 404)
 
 
-def note(
+def note(action: str, **more: Any) -> None:
+    """Add what `line` makes to the current transaction: it stands or falls with what it tells of."""
+    db.session.add(line(action, **more))
+
+
+def line(
     action: str,
     *,
     object_id: str | None = None,
@@ -32,15 +37,15 @@ def note(
     event_id: str | None = None,
     device_id: str | None = None,
     claimed_at: datetime | None = None,
-) -> None:
-    """Add a line to the current transaction: it stands or falls with what it tells of.
+) -> AuditLine:
+    """A line that is not in the session.
 
     `action` is `noun.verb` (patient.read, visit.create, session.begin). No names, no numbers of persons.
     """
     asked = has_request_context()
     if user is None and asked and current_user.is_authenticated:
         user = current_user
-    line = AuditLine(
+    made = AuditLine(
         event_id=event_id or new_id(),
         at=clock.now(),
         user_id=getattr(user, "id", None),
@@ -55,16 +60,21 @@ def note(
         result=result,
         request_id=g.get("request_id", "") if asked else "",
     )
-    line.mac = audit_chain.mark(line)
-    db.session.add(line)
+    made.mac = audit_chain.mark(made)
+    return made
+
+
+def write(lines: Iterable[AuditLine]) -> None:
+    """Store lines that `line` made, all of them at once."""
+    bulk.insert_objects(db.session(), AuditLine, lines)
 
 
 def read(
     action: str, object_id: str | None = None, *, patient_id: str | None = None, result: str = "ok"
 ) -> None:
     """Note that something was seen. Written in a transaction of its own after the answer is made."""
-    line = {"action": action, "object_id": object_id, "patient_id": patient_id, "result": result}
-    g.setdefault("audit_reads", []).append(line)
+    seen = {"action": action, "object_id": object_id, "patient_id": patient_id, "result": result}
+    g.setdefault("audit_reads", []).append(seen)
 
 
 def listed(action: str, count: int) -> None:
@@ -106,15 +116,15 @@ def apart(lines: Iterable[dict[str, Any]]) -> None:
     db.session.rollback()
     token = writing.set(True)
     try:
-        for line in lines:
-            note(**line)
+        for told in lines:
+            note(**told)
         db.session.commit()
     except OperationalError:
         db.session.rollback()
-        for line in lines:
+        for told in lines:
             log.warning(
                 "audit %s object=%s patient=%s result=%s user=%s request=%s",
-                line["action"], line.get("object_id"), line.get("patient_id"), line.get("result", "ok"),
+                told["action"], told.get("object_id"), told.get("patient_id"), told.get("result", "ok"),
                 g.get("user_id"), g.get("request_id"),
             )  # fmt: skip
     finally:

@@ -15,10 +15,12 @@ from app.forms import html
 from app.forms.check import Findings
 from app.forms.compute import Context
 from app.forms.definition import Definition, all_definitions, definition
-from app.forms.facts import facts_of_observations, merge_facts
+from app.forms.facts import FACTS, PLAIN, facts_of_observations, merge_facts
 from app.forms.schema import answers_schema
 
 __all__ = [
+    "FACTS",
+    "PLAIN",
     "Context",
     "Definition",
     "Findings",

@@ -99,9 +99,14 @@ FACTS = frozenset(
 )
 
 
-def facts_of_observations(rows: Iterable[tuple[str, Any, date | str]]) -> dict[str, Any]:
-    """The way back: grading facts of stored observations (code, value, on), in any order."""
-    facts: dict[str, Any] = {}
+def facts_of_observations(
+    rows: Iterable[tuple[str, Any, date | str]], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The way back: grading facts of stored observations (code, value, on), in any order.
+
+    `before`: the facts of older ones, which these are added to; it is not changed.
+    """
+    facts = dict(before or {})
     for code, value, on in sorted(rows, key=lambda row: str(row[2])):
         if code not in FACTS:
             continue

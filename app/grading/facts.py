@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from app.forms.engine import facts_of_observations
+from app.forms.engine import FACTS, PLAIN, facts_of_observations
 from app.grading import derive
 from app.grading.rules import shipped_table
 
@@ -25,12 +25,35 @@ def build(patient: Mapping[str, Any], observed: Iterable[Said], as_of: date) -> 
     Conditions: the newer of the register's and the last visit's word; null is "never recorded".
     """
     known = [said for said in observed if said[2] <= as_of]
-    facts = facts_of_observations(known)
+    seen_on = max((on for code, _, on in known if code == "conditions"), default=None)
+    return _completed(facts_of_observations(known), patient, seen_on, as_of)
+
+
+def extended(
+    before: Mapping[str, Any],
+    newer: Iterable[Said],
+    newest: Mapping[str, tuple[Any, date]],
+    patient: Mapping[str, Any],
+    as_of: date,
+) -> dict[str, Any]:
+    """What `build` would make, from the facts it made `before` and what was observed after all of those.
+
+    `newest`: of what has no date of its own (PLAIN) the newest observation, `newer` included.
+    """
+    facts = {code: value for code, value in before.items() if code in FACTS and code not in PLAIN}
+    facts |= {code: newest[code][0] for code in PLAIN if code in newest}
+    facts = facts_of_observations((said for said in newer if said[0] not in PLAIN), facts)
+    return _completed(facts, patient, newest["conditions"][1] if "conditions" in newest else None, as_of)
+
+
+def _completed(
+    facts: dict[str, Any], patient: Mapping[str, Any], seen_on: date | None, as_of: date
+) -> dict[str, Any]:
+    """`facts` of what was observed, and the register's. `seen_on`: the last visit to name conditions."""
     oldest = (as_of - timedelta(days=longest_window())).isoformat()
     for code in READINGS:
         if code in facts:
             facts[code] = [reading for reading in facts[code] if reading["date"] >= oldest]
-    seen_on = max((on for code, _, on in known if code == "conditions"), default=None)
     registered_on = patient.get("conditions_on")
     if seen_on is None or (registered_on is not None and registered_on >= seen_on):
         facts["conditions"] = patient.get("conditions")
@@ -44,6 +67,7 @@ def build(patient: Mapping[str, Any], observed: Iterable[Said], as_of: date) -> 
     return facts
 
 
+@cache
 def longest_window() -> int:
     """Days after which no rule of the table looks at a record any more."""
     return int(max(shipped_table()["windows"].values()))

@@ -19,8 +19,8 @@ def rank(colour: str) -> int:
     return RANK[colour]
 
 
-def follow(held: CurrentGrade | None, record: GradeRecord, words: list[dict[str, Any]]) -> None:
-    """Bring the current grade in line with `record`, or note what it would become."""
+def follow(held: CurrentGrade | None, record: GradeRecord, words: list[dict[str, Any]]) -> CurrentGrade:
+    """Bring the current grade in line with `record`, or note what it would become. Makes a first one."""
     if held is None:
         held = CurrentGrade(patient_id=record.patient_id, colour=record.colour)
         db.session.add(held)
@@ -30,12 +30,13 @@ def follow(held: CurrentGrade | None, record: GradeRecord, words: list[dict[str,
     held.emergency = record.emergency
     if floor is None or rank(record.colour) >= rank(floor):
         take(held, record, words)
-        return
+        return held
     # What made the patient red stays readable until somebody agrees that it is over.
     held.proposed_colour = record.colour
     held.due_in_days = min(BASE_DAYS[floor], record.due_in_days)
     if held.colour != floor or held.raised_colour is not None:
         held.colour, held.reasons, held.words = floor, record.reasons, [*raised_words(held), *words]
+    return held
 
 
 def floor_of(held: CurrentGrade) -> str | None:

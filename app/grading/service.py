@@ -41,7 +41,7 @@ def facts_of_many(
     rows = observations.of_many(patient.id for patient in patients) if rows is None else rows
     return {
         patient.id: facts.build(
-            _register(patient), [(row.code, row.value, row.observed_on) for row in rows[patient.id]], as_of
+            register_of(patient), [(row.code, row.value, row.observed_on) for row in rows[patient.id]], as_of
         )
         for patient in patients
     }
@@ -89,6 +89,16 @@ def of_visits(visit_ids: Iterable[str]) -> dict[str, GradeRecord]:
     statement = select(GradeRecord).where(GradeRecord.visit_id.in_(list(visit_ids)))
     ordered = statement.order_by(GradeRecord.at, GradeRecord.id)
     return {str(record.visit_id): record for record in db.session.scalars(ordered)}
+
+
+def newest_facts(patient_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The facts of each patient's newest grade, where the rules of today made it."""
+    statement = select(GradeRecord.patient_id, GradeRecord.facts)
+    statement = statement.join(CurrentGrade, CurrentGrade.record_id == GradeRecord.id).where(
+        CurrentGrade.patient_id.in_(list(patient_ids)),
+        GradeRecord.rule_version == rules.shipped_table()["rule_version"],
+    )
+    return dict(db.session.execute(statement).all())
 
 
 def reasons(record: GradeRecord) -> list[dict[str, Any]]:
@@ -183,7 +193,7 @@ def differs(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return any(one[key] != other[key] for key in OUTPUTS if key in one and key in other)
 
 
-def _keep(
+def draw(
     patient_id: str,
     known: dict[str, Any],
     result: dict[str, Any],
@@ -193,7 +203,8 @@ def _keep(
     phone: dict[str, Any] | None = None,
     author: User | None = None,
 ) -> GradeRecord:
-    record = GradeRecord(
+    """The record of a grade, made from the facts `known`; not in the session."""
+    return GradeRecord(
         id=new_id(),
         patient_id=patient_id,
         visit_id=visit_id,
@@ -207,9 +218,20 @@ def _keep(
         phone_differs=phone is not None and differs(result, phone),
         **result,
     )
+
+
+def follow(held: CurrentGrade | None, record: GradeRecord) -> CurrentGrade:
+    """The patient's current grade after `record`; what it rests on must be stored before it is flushed."""
+    return hold.follow(held, record, explain.explain(record.facts, _outputs(record)))
+
+
+def _keep(
+    patient_id: str, known: dict[str, Any], result: dict[str, Any], cause: str, **more: Any
+) -> GradeRecord:
+    record = draw(patient_id, known, result, cause, **more)
     db.session.add(record)
     db.session.flush()
-    hold.follow(current(patient_id), record, explain.explain(known, result))
+    follow(current(patient_id), record)
     db.session.flush()
     return record
 
@@ -222,7 +244,8 @@ def _records(ids: Iterable[str]) -> list[GradeRecord]:
     return list(db.session.scalars(select(GradeRecord).where(GradeRecord.id.in_(list(ids)))))
 
 
-def _register(patient: Patient) -> dict[str, Any]:
+def register_of(patient: Patient) -> dict[str, Any]:
+    """What the register says that grading asks about."""
     names = (
         "birth_date", "conditions", "conditions_on", "lives_alone", "hospice", "home_bed_open", "tubes",
     )  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, select
 
 from app.extensions import db
 from app.observations.models import Observation
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.ids import new_id
 
 COLUMNS = (
@@ -43,28 +43,48 @@ def record(
     at: datetime | None = None,
     source: str = "visit",
 ) -> None:
-    """Store `values`, each {code, value, unit, on?}: an `on` of its own is an ISO day before the visit.
+    """Store `values` as `rows` makes them."""
+    write(rows(visit_id, patient_id, on, values, at=at, source=source))
+
+
+def rows(
+    visit_id: str | None,
+    patient_id: str,
+    on: date,
+    values: Iterable[Mapping[str, Any]],
+    *,
+    at: datetime | None = None,
+    source: str = "visit",
+) -> list[dict[str, Any]]:
+    """`values`, each {code, value, unit, on?}, as rows to `write`: an `on` of its own is an ISO day before.
 
     `at` is the moment of the visit and orders visits of one day; by default the beginning of `on`.
     """
     moment = at or datetime.combine(on, time(), clock.LOCAL)
-    for item in values:
-        value = item["value"]
-        db.session.add(
-            Observation(
-                id=new_id(),
-                patient_id=patient_id,
-                visit_id=visit_id,
-                code=item["code"],
-                value=value,
-                number=_number(value),
-                unit=item.get("unit", ""),
-                observed_on=date.fromisoformat(item["on"]) if item.get("on") else on,
-                observed_at=moment,
-                source=source,
-            )
-        )
-    db.session.flush()
+    return [
+        {
+            "id": new_id(),
+            "patient_id": patient_id,
+            "visit_id": visit_id,
+            "code": item["code"],
+            "value": item["value"],
+            "number": _number(item["value"]),
+            "unit": item.get("unit", ""),
+            "observed_on": date.fromisoformat(item["on"]) if item.get("on") else on,
+            "observed_at": moment,
+            "source": source,
+        }
+        for item in values
+    ]
+
+
+def write(made: Iterable[Mapping[str, Any]]) -> None:
+    bulk.insert_rows(db.session(), Observation, made)
+
+
+def place(row: Mapping[str, Any]) -> tuple[date, datetime, str, str]:
+    """Where a row stands among others of its code: the greatest is the newest. The same as IN_ORDER."""
+    return row["observed_on"], row["observed_at"], row["visit_id"] or "", row["id"]
 
 
 def forget_visit(visit_id: str) -> None:
@@ -93,6 +113,31 @@ def of_many(
         ordered = statement.order_by(*IN_ORDER)
         for row in db.session.execute(ordered):
             found[row.patient_id].append(row)
+    return found
+
+
+def of_patient(patient_id: str) -> list[dict[str, Any]]:
+    """Everything measured of one patient as rows in the shape of `rows`, in no order."""
+    names = (Observation.code, Observation.value, Observation.observed_on, Observation.observed_at,
+             Observation.visit_id, Observation.id)  # fmt: skip
+    found = db.session.execute(select(*names).where(Observation.patient_id == patient_id))
+    return [dict(row) for row in found.mappings()]
+
+
+def newest_of_many(patient_ids: Iterable[str], codes: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Patient id -> code -> the newest row {value, observed_on, observed_at, visit_id, id} of that kind."""
+    found: dict[str, dict[str, dict[str, Any]]] = {patient_id: {} for patient_id in patient_ids}
+    order = func.row_number().over(
+        partition_by=(Observation.patient_id, Observation.code),
+        order_by=[column.desc() for column in IN_ORDER],
+    )
+    wanted = (*COLUMNS, Observation.id)
+    ranked = select(*wanted, order.label("place")).where(
+        Observation.patient_id.in_(list(found)), Observation.code.in_(codes)
+    )
+    newest = ranked.subquery()
+    for row in db.session.execute(select(newest).where(newest.c.place == 1)).mappings():
+        found[row["patient_id"]][row["code"]] = dict(row)
     return found
 
 

@@ -306,23 +306,22 @@ def _confirm_by_system(order: Order, now: datetime) -> None:
             by=None, at=now, note=f"满 {machine().auto_confirm_hours} 小时自动确认",
         )
     )  # fmt: skip
-    feed.append(
-        Revision(
-            op_id=op_id,
-            digest=hashlib.sha256(text.encode()).hexdigest(),
-            entity_kind="order",
-            entity_id=order.id,
-            revision=order.revision,
-            kind="order.transition",
-            author_id=SYSTEM,
-            device_id="server",
-            patient_id=order.patient_id,
-            recorded_at=clock.local(now).isoformat(timespec="seconds"),
-            received_at=now,
-            skew_s=0,
-            state="confirmed",
-            payload=text,
-        )
+    made = Revision(
+        op_id=op_id,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        entity_kind="order",
+        entity_id=order.id,
+        revision=order.revision,
+        kind="order.transition",
+        author_id=SYSTEM,
+        device_id="server",
+        patient_id=order.patient_id,
+        recorded_at=clock.local(now).isoformat(timespec="seconds"),
+        received_at=now,
+        skew_s=0,
+        state="confirmed",
+        payload=text,
     )
+    feed.enter([made])
     audit.note("order.transition", object_id=order.id, patient_id=order.patient_id, result="ok:auto")
     db.session.flush()

@@ -6,17 +6,15 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from app.extensions import db
-from app.forms.definition import definition
 from app.grading import service as grading
 from app.grading.models import CurrentGrade
 from app.patients.models import Patient
-from app.plans import rules
+from app.plans import agenda, rules
 from app.plans.models import PlanItem
 from app.shared import clock
-from app.shared.ids import new_id
 from app.sync import feed
 
 if TYPE_CHECKING:
@@ -30,47 +28,28 @@ def refresh(
     visit_id: str | None = None,
     phone: dict[str, Any] | None = None,
     as_of: date | None = None,
-    next_visit_on: date | None = None,
-    form: str | None = None,
-    visited_on: date | None = None,
 ) -> tuple[GradeRecord, list[PlanItem]]:
     """Grade again, plan again: the grade and the open items, soonest first. Never commits.
 
-    After a visit give `visit_id`, `form`, `visited_on` and the clinician's `next_visit_on`: the item of that
-    form is done, or corrected when the same visit comes again. A voided visit: `forget_visit` first.
+    After a visit was corrected give its `visit_id`; when one was voided, `forget_visit` first.
     """
     as_of = as_of or clock.today()
-    if visit_id is not None and form is not None:
-        _done(patient.id, visit_id, form, visited_on or as_of, next_visit_on)
     record = grading.regrade(patient, cause=cause, visit_id=visit_id, phone=phone, as_of=as_of)
-    return record, replan(patient, record, as_of=as_of, after_visit=visit_id is not None)
+    return record, replan(patient, record, as_of=as_of)
 
 
-def replan(patient: Patient, grade: Any, *, as_of: date, after_visit: bool) -> list[PlanItem]:
-    """Bring the open items in line with `grade` (its `facts` are those it was made from)."""
-    items = list(db.session.scalars(select(PlanItem).where(PlanItem.patient_id == patient.id)))
-    held = {item.form: item for item in items if item.done_on is None}
-    current = grading.current(patient.id)
-    kept_up = current.colour if current is not None and current.proposed_colour else None
-    wanted = [] if patient.ended_on else _tasks(patient, grade, kept_up, items, as_of)
-    if held and not after_visit:
-        wanted = [_not_before(task, held, as_of) for task in wanted]
-    changed = False
-    for task in wanted:
-        item = held.pop(task.form, None)
-        if item is None:
-            item = PlanItem(id=new_id(), patient_id=patient.id, form=task.form)
-            db.session.add(item)
-        new = {"label": task.label, "due_on": task.due_on, "why": task.why}
-        changed |= any(getattr(item, name) != value for name, value in new.items())
-        for name, value in new.items():
-            setattr(item, name, value)
-    for item in held.values():
-        db.session.delete(item)
-    if (changed or held) and not after_visit:
-        feed.touch(patient.id)  # a visit's own operation does it
+def replan(patient: Patient, grade: Any, *, as_of: date) -> list[PlanItem]:
+    """Bring the open items in line with `grade` where no visit was recorded."""
+    plan = agenda.load([patient.id])[patient.id]
+    if plan.follow(patient, grade, held_colour(grading.current(patient.id)), as_of=as_of, after_visit=False):
+        feed.touch(patient.id)
     db.session.flush()
     return open_items(patient.id)
+
+
+def held_colour(grade: CurrentGrade | None) -> str | None:
+    """The colour that stands until a clinician agrees to a lower one."""
+    return grade.colour if grade is not None and grade.proposed_colour else None
 
 
 def forget_visit(visit_id: str) -> None:
@@ -108,7 +87,7 @@ def nightly(as_of: date | None = None) -> list[str]:
     )
     for patient_id in sorted({*changed, *db.session.scalars(held)}):
         grade = grading.history(patient_id)[0]
-        replan(db.session.get_one(Patient, patient_id), grade, as_of=as_of, after_visit=False)
+        replan(db.session.get_one(Patient, patient_id), grade, as_of=as_of)
     return changed
 
 
@@ -116,46 +95,3 @@ def on_patient_changed(patient_id: str, cause: str = "patient") -> None:
     patient = db.session.get(Patient, patient_id)
     if patient is not None:
         refresh(patient, cause=cause)
-
-
-def _tasks(
-    patient: Patient, grade: Any, kept_up: str | None, items: list[PlanItem], as_of: date
-) -> list[rules.Task]:
-    newest: dict[str, PlanItem] = {}
-    for item in items:
-        if item.done_on and (item.form not in newest or item.done_on > newest[item.form].done_on):  # type: ignore[operator]
-            newest[item.form] = item
-    return rules.tasks(
-        grade.facts,
-        {"emergency": grade.emergency, "reasons": grade.reasons, "missing": grade.missing, "held": kept_up},
-        {form: item.done_on for form, item in newest.items() if item.done_on},
-        clock.local_date(patient.created_at),
-        as_of,
-        {form: item.asked_on for form, item in newest.items() if item.asked_on},
-    )
-
-
-def _not_before(task: rules.Task, held: dict[str, PlanItem], as_of: date) -> rules.Task:
-    return rules.not_into_the_past(task, held[task.form].due_on if task.form in held else None, as_of)
-
-
-def _done(patient_id: str, visit_id: str, form: str, on: date, asked_on: date | None) -> None:
-    """The visit did the form: its open item becomes history; a visit nobody planned is history at once."""
-    known = db.session.scalar(select(PlanItem.id).where(PlanItem.visit_id == visit_id))
-    done = {"done_on": on, "asked_on": asked_on}
-    if known is not None:
-        db.session.execute(update(PlanItem).where(PlanItem.id == known).values(form=form, **done))
-        return
-    item = db.session.scalar(
-        select(PlanItem).where(
-            PlanItem.patient_id == patient_id, PlanItem.form == form, PlanItem.done_on.is_(None)
-        )
-    )
-    if item is None:
-        label = definition(form).zh
-        item = PlanItem(
-            id=new_id(), patient_id=patient_id, form=form, label=label, due_on=on, why="unplanned"
-        )
-        db.session.add(item)
-    item.visit_id, item.done_on, item.asked_on = visit_id, on, asked_on
-    db.session.flush()

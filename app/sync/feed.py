@@ -6,7 +6,7 @@ and never see it. So numbers come from one row whose lock is held until commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts.models import User
 from app.extensions import db
-from app.shared import clock, secretbox
+from app.shared import bulk, clock, secretbox
 from app.shared.ids import new_id
 from app.sync.models import Departure, FeedHead, Revision, Touch
 
@@ -154,12 +154,13 @@ def touched(patient_ids: Iterable[str]) -> dict[str, int]:
     return found | {patient_id: unwritten[patient_id] for patient_id in wanted if patient_id in unwritten}
 
 
-def append(revision: Revision) -> int:
-    """Give `revision` the next feed number, store it, and touch its patient."""
-    revision.seq = take()
-    db.session.add(revision)
-    _touch([revision.patient_id], revision.seq)
-    return revision.seq
+def enter(revisions: Sequence[Revision]) -> None:
+    """Give `revisions` the next feed numbers, store them, and touch their patients."""
+    first = take(len(revisions)) - len(revisions) + 1
+    for seq, revision in enumerate(revisions, first):
+        revision.seq = seq
+        _touch([revision.patient_id], seq)
+    bulk.insert_objects(db.session(), Revision, revisions)
 
 
 def resend(patient_id: str) -> None:

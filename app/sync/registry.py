@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from marshmallow import Schema
 from sqlalchemy import ColumnElement
@@ -65,15 +65,32 @@ class Conflict(Exception):
         self.code, self.detail, self.current, self.keep = code, detail, current, keep
 
 
+class Together(Protocol):
+    """Several operations of one kind in a row: judged one after the other, written in one go.
+
+    `apply` raises Rejected or Conflict without having changed anything, else it has done so in memory only,
+    for the next one to see. Nothing is flushed before `write`.
+    """
+
+    def apply(self, op: Op) -> Applied: ...
+
+    def write(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of operation. `apply` does the work inside the open transaction and never commits."""
+    """A kind of operation; it does its work inside the open transaction and never commits.
+
+    `apply` handles one operation. `together(author, payloads)` begins on several at once instead: of the
+    payloads nothing is known yet but that they are objects.
+    """
 
     name: str
     entity: str
     schema: type[Schema]
     roles: frozenset[str]
-    apply: Callable[[Op], Applied]
+    apply: Callable[[Op], Applied] | None = None
+    together: Callable[[User, list[dict[str, Any]]], Together] | None = None
     needs_base: bool = False
     sealed: bool = False  # the payload holds an identity number: encrypted at rest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -66,12 +67,12 @@ def on_arrival(
     }
 
 
-def for_measures(patient: Patient, context: dict[str, Any]) -> dict[str, Any]:
+def for_measures(context: dict[str, Any], height: Mapping[str, Any] | None) -> dict[str, Any]:
     """`context` with the height on record, so that a weight alone still gives a body mass index."""
-    height = observations.newest(patient.id, "height")
     if height is None:
         return context
-    return {**context, "last": {"height": {"value": height.value, "on": height.observed_on.isoformat()}}}
+    on = height["observed_on"].isoformat()
+    return {**context, "last": {"height": {"value": height["value"], "on": on}}}
 
 
 def _person(patient: Patient) -> dict[str, Any]:

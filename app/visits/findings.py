@@ -6,6 +6,7 @@ correcting the visit gives it back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -14,30 +15,34 @@ from app.patients.models import Patient
 from app.shared import clock
 
 CODES = ("conditions", "lives_alone")
+Newest = Mapping[str, Mapping[str, Any]]
 
 
-def remember_register(patient: Patient) -> None:
-    """Call before a visit writes its observations."""
+def of_register(patient: Patient, newest: Newest) -> list[dict[str, Any]]:
+    """The register's words that no observation holds yet, as rows; made before a visit writes its own.
+
+    `newest` as `observations.newest_of_many` gives it for CODES.
+    """
+    rows: list[dict[str, Any]] = []
     for code in CODES:
         said = getattr(patient, code)
-        newest = observations.newest(patient.id, code)
-        if said is None or (newest is not None and newest.value == said):
+        if said is None or (code in newest and newest[code]["value"] == said):
             continue
-        on, at = _when(patient, code, seen=newest is not None)
+        on, at = _when(patient, code, seen=code in newest)
         value: dict[str, Any] = {"code": code, "value": said}
-        observations.record(None, patient.id, on, [value], at=at, source="register")
+        rows += observations.rows(None, patient.id, on, [value], at=at, source="register")
+    return rows
 
 
-def settle(patient: Patient) -> None:
-    """Call after a visit's observations were written, changed or taken away: the newest word stands."""
+def settle(patient: Patient, newest: Newest) -> None:
+    """Call after a visit's observations were added, changed or taken away: the newest word stands."""
     for code in CODES:
-        newest = observations.newest(patient.id, code)
-        if newest is None:
+        if code not in newest:
             continue
-        if getattr(patient, code) != newest.value:
-            setattr(patient, code, newest.value)
-        if code == "conditions":
-            patient.conditions_on = newest.observed_on
+        if getattr(patient, code) != newest[code]["value"]:
+            setattr(patient, code, newest[code]["value"])
+        if code == "conditions" and patient.conditions_on != newest[code]["observed_on"]:
+            patient.conditions_on = newest[code]["observed_on"]
 
 
 def _when(patient: Patient, code: str, *, seen: bool) -> tuple[date, datetime | None]:

@@ -23,12 +23,15 @@ def same_day(patient_id: str, form: str, on: date, besides: str) -> bool:
     return db.session.scalar(statement.limit(1)) is not None
 
 
-def newest_day(patient_id: str, form: str, besides: str) -> date | None:
-    """Day of the newest other visit with this form."""
-    statement = select(func.max(Visit.visited_on)).where(
-        Visit.patient_id == patient_id, Visit.form == form, Visit.voided.is_(False), Visit.id != besides
+def newest(patient_id: str, besides: str | None = None) -> Visit | None:
+    """The newest visit that stands, by its moment."""
+    statement = select(Visit).where(Visit.patient_id == patient_id, Visit.voided.is_(False))
+    if besides is not None:
+        statement = statement.where(Visit.id != besides)
+    found: Visit | None = db.session.scalar(
+        statement.order_by(Visit.visited_at.desc(), Visit.id.desc()).limit(1)
     )
-    return db.session.scalar(statement)
+    return found
 
 
 def first_refused_at(author_id: str, op_id: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -12,27 +13,41 @@ from app.forms import engine
 from app.grading.models import GradeRecord
 from app.patients import scope
 from app.shared import clock, scope_table
+from app.shared.strictjson import storable
 from app.sync.models import Revision
 from app.sync.registry import Applied, Entity, Kind, Op, register_entity, register_kind
-from app.visits import service
+from app.visits import recording, service
 from app.visits.models import Visit
 from app.visits.schema import VisitCorrect, VisitCreate
 
 
 def register() -> None:
     may = scope_table.roles_of
-    register_kind(Kind("visit.create", "visit", VisitCreate, frozenset(may("visit")), _create))
+    register_kind(Kind("visit.create", "visit", VisitCreate, frozenset(may("visit")), together=Creating))
     correctors = frozenset(may("correct"))
     register_kind(Kind("visit.correct", "visit", VisitCorrect, correctors, _correct, needs_base=True))
     register_entity(Entity("visit", _in_scope, _record))
 
 
-def _create(op: Op) -> Applied:
-    return _applied(service.record(op))
+class Creating:
+    """Visits of one push, taken in together."""
+
+    def __init__(self, author: User, payloads: Iterable[dict[str, Any]]) -> None:
+        self.recording = recording.Recording(author, named(payloads))
+        self.write = self.recording.write
+
+    def apply(self, op: Op) -> Applied:
+        return _applied(self.recording.record(op))
+
+
+def named(payloads: Iterable[dict[str, Any]]) -> set[str]:
+    """Ids of patients in payloads that nobody has looked at yet."""
+    found = (payload.get("patient_id") for payload in payloads)
+    return {patient_id for patient_id in found if isinstance(patient_id, str) and storable(patient_id)}
 
 
 def _correct(op: Op) -> Applied:
-    return _applied(service.correct(op))
+    return _applied(recording.correct(op))
 
 
 def _applied(visit: Visit) -> Applied:

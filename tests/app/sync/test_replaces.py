@@ -105,7 +105,9 @@ def test_a_mend_undone_half_way_leaves_the_old_one_free(make, doctor, monkeypatc
         kind.apply(op)
         raise KeyError("a fault nobody thought of")
 
-    monkeypatch.setitem(registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply}))
+    monkeypatch.setitem(
+        registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply, "together": None})
+    )
     assert make.push(doctor, new)[0]["status"] == "rejected"
     monkeypatch.undo()
     assert make.push(doctor, old)[0]["status"] == "applied"

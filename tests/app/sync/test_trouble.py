@@ -7,7 +7,6 @@ import json
 import sqlite3
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from app.errors import DomainError, is_passing
 from app.extensions import db, writing
 from app.patients.models import Patient
 from app.shared import clock
-from app.sync import feed, registry, service
+from app.sync import feed, judge, registry, service
 from app.sync.models import Revision
 from app.sync.registry import Rejected
 
@@ -110,7 +109,9 @@ def test_an_operation_that_trips_a_fault_of_ours_holds_up_no_other(make, doctor,
             raise KeyError("a fault nobody thought of")
         return done
 
-    monkeypatch.setitem(registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply}))
+    monkeypatch.setitem(
+        registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply, "together": None})
+    )
     results = make.push(doctor, good, odd, fine)
     assert [r["status"] for r in results] == ["applied", "rejected", "applied"]
     assert doctor.get(f"/api/patients/{odd['op_id']}").status_code == 404
@@ -275,7 +276,9 @@ def test_a_connection_cut_by_the_server_is_503_then_well_again(make, doctor, app
             db.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         return done
 
-    monkeypatch.setitem(registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply}))
+    monkeypatch.setitem(
+        registry.kinds, kind.name, registry.Kind(**{**vars(kind), "apply": apply, "together": None})
+    )
     monkeypatch.setattr(service, "TURN_S", 60)
     answer = send(doctor, first, second)
     assert answer.status_code == 503 and answer.headers["Retry-After"]
@@ -350,4 +353,4 @@ def test_only_a_rule_s_no_is_an_answer_about_an_operation(status: int, is_an_ans
         raise DomainError("不行。", code="any", status=status)
 
     with pytest.raises(Rejected if is_an_answer else DomainError):
-        service._apply(SimpleNamespace(apply=refuse), None)  # type: ignore[arg-type]
+        judge._asked(refuse, None)  # type: ignore[arg-type]

@@ -1,0 +1,137 @@
+"""What is known of patients while visits to them are judged: read for many at once, kept true in memory.
+
+Every visit of a batch sees what those before it did, though nothing of them is written yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.grading import facts as grading_facts
+from app.grading import service as grading
+from app.grading.models import CurrentGrade
+from app.observations import service as observations
+from app.patients.models import Patient
+from app.plans import agenda
+from app.visits import queries
+from app.visits.models import Visit
+
+REMEMBERED = (
+    "height",
+    "conditions",
+    "lives_alone",
+)  # whose newest observation a visit is judged or stored by
+Observed = dict[str, Any]
+
+
+@dataclass
+class Dossier:
+    """One patient. `days`: the newest day of each form; `newest_at`: the moment of the newest visit.
+
+    `newest`: the newest observation of what is REMEMBERED. `facts`: those of the newest grade, None where
+    it must be made from all that was observed. `unwritten`: observations of this batch.
+    """
+
+    patient: Patient
+    plan: agenda.Agenda
+    grade: CurrentGrade | None
+    facts: dict[str, Any] | None
+    newest: dict[str, Observed]
+    days: dict[str, date] = field(default_factory=dict)
+    newest_at: datetime | None = None
+    unwritten: list[Observed] = field(default_factory=list)
+    recorded: set[tuple[str, date]] = field(default_factory=set)
+    newest_here: Visit | None = None
+    besides: str | None = None
+
+    def same_day(self, form: str, on: date, besides: str) -> bool:
+        """Whether another visit with this form and day stands."""
+        newest = self.days.get(form)
+        if newest is None or on > newest:
+            return False
+        return (
+            on == newest
+            or (form, on) in self.recorded
+            or queries.same_day(self.patient.id, form, on, besides)
+        )
+
+    def is_newest(self, visit: Visit) -> bool:
+        """Later than every other by its moment, and by its day: a wrong clock sets the two apart."""
+        later = self.newest_at is None or visit.visited_at > self.newest_at
+        return later and visit.visited_on >= max(self.days.values(), default=visit.visited_on)
+
+    def last(self) -> Visit | None:
+        """The newest visit by its moment, those of this batch included."""
+        kept = queries.newest(self.patient.id, self.besides)
+        stand = [visit for visit in (kept, self.newest_here) if visit is not None]
+        return max(stand, key=lambda visit: (visit.visited_at, visit.id), default=None)
+
+    def visited(self, visit: Visit) -> None:
+        """This visit stands from now on."""
+        if self.newest_here is None or visit.visited_at >= self.newest_here.visited_at:
+            self.newest_here = visit
+        self.recorded.add((visit.form, visit.visited_on))
+        self.days[visit.form] = max(visit.visited_on, self.days.get(visit.form, visit.visited_on))
+        self.newest_at = max(visit.visited_at, self.newest_at or visit.visited_at)
+
+    def observed(self, rows: Iterable[Observed]) -> None:
+        for row in rows:
+            self.unwritten.append(row)
+            held = self.newest.get(row["code"])
+            if row["code"] in REMEMBERED and (
+                held is None or observations.place(row) > observations.place(held)
+            ):
+                self.newest[row["code"]] = row
+
+    def known(self, new: Sequence[Observed], as_of: date, *, in_order: bool) -> dict[str, Any]:
+        """The facts to grade by, with `new`; `in_order`: that is newer than all that was observed before."""
+        register = grading.register_of(self.patient)
+        if in_order and self.facts is not None and self.facts["as_of"] <= as_of.isoformat():
+            newest = {code: (row["value"], row["observed_on"]) for code, row in self.newest.items()}
+            said = [(row["code"], row["value"], row["observed_on"]) for row in new]
+            self.facts = grading_facts.extended(self.facts, said, newest, register, as_of)
+        else:
+            kept = observations.of_patient(self.patient.id)
+            rows = sorted([*kept, *self.unwritten], key=observations.place)
+            said = [(row["code"], row["value"], row["observed_on"]) for row in rows]
+            self.facts = grading_facts.build(register, said, as_of)
+        return self.facts
+
+
+def load(patients: Iterable[Patient], besides: str | None = None) -> dict[str, Dossier]:
+    """Dossiers by patient id; `besides` is a visit that counts for nothing, being corrected."""
+    found = {patient.id: patient for patient in patients}
+    plans = agenda.load(found)
+    grades = grading.current_many(found)
+    known = grading.newest_facts(found) if besides is None else {}
+    newest = observations.newest_of_many(found, REMEMBERED)
+    made = {
+        patient_id: Dossier(
+            patient,
+            plans[patient_id],
+            grades.get(patient_id),
+            known.get(patient_id),
+            newest[patient_id],
+            besides=besides,
+        )
+        for patient_id, patient in found.items()
+    }
+    _add_days(made, besides)
+    return made
+
+
+def _add_days(made: Mapping[str, Dossier], besides: str | None) -> None:
+    columns = (Visit.patient_id, Visit.form, func.max(Visit.visited_on), func.max(Visit.visited_at))
+    statement = select(*columns).where(Visit.patient_id.in_(list(made)), Visit.voided.is_(False))
+    if besides is not None:
+        statement = statement.where(Visit.id != besides)
+    for patient_id, form, on, at in db.session.execute(statement.group_by(Visit.patient_id, Visit.form)):
+        dossier = made[patient_id]
+        dossier.days[form] = on
+        dossier.newest_at = max(at, dossier.newest_at or at)
