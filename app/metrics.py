@@ -7,6 +7,7 @@ first use, after `serve` has said where their shared files are.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
@@ -64,8 +65,10 @@ def pushed(
     """A push that was judged: its operations with their results, in step."""
     known = instruments()
     known.skew.observe(abs(skew_s))
+    results = list(results)
+    for (status, code), count in Counter((one["status"], one.get("code", "")) for one in results).items():
+        known.operations.labels(status, code).inc(count)
     for op, result in zip(ops, results, strict=True):
-        known.operations.labels(result["status"], result.get("code", "")).inc()
         if result["status"] == "applied":
             age = received_at - clock.parse_moment(op["recorded_at"])
             known.age.observe(max(0.0, age.total_seconds()))

@@ -24,7 +24,7 @@ REFUSED = (401, 403, 404)
 
 def note(action: str, **more: Any) -> None:
     """Add what `line` makes to the current transaction: it stands or falls with what it tells of."""
-    db.session.add(line(action, **more))
+    db.session.add(AuditLine(**vars(line(action, **more))))
 
 
 def line(
@@ -38,14 +38,15 @@ def line(
     device_id: str | None = None,
     claimed_at: datetime | None = None,
 ) -> AuditLine:
-    """A line that is not in the session.
+    """The draft of a line.
 
     `action` is `noun.verb` (patient.read, visit.create, session.begin). No names, no numbers of persons.
     """
     asked = has_request_context()
     if user is None and asked and current_user.is_authenticated:
         user = current_user
-    made = AuditLine(
+    made = bulk.draft(
+        AuditLine,
         event_id=event_id or new_id(),
         at=clock.now(),
         user_id=getattr(user, "id", None),
@@ -66,7 +67,7 @@ def line(
 
 def write(lines: Iterable[AuditLine]) -> None:
     """Store lines that `line` made, all of them at once."""
-    bulk.insert_objects(db.session(), AuditLine, lines)
+    bulk.insert_drafts(db.session(), AuditLine, lines)
 
 
 def read(

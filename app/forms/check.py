@@ -34,10 +34,15 @@ class Findings:
 
 def check(form: Definition, answers: Any, context: Context | None = None) -> Findings:
     """Never raises, whatever the answers are. `context` as in `compute.Values`."""
+    return checked(form, answers, context)[0]
+
+
+def checked(form: Definition, answers: Any, context: Context | None = None) -> tuple[Findings, Values]:
+    """The same, with the values of what can be trusted."""
     found = Findings()
     if not isinstance(answers, dict):
         found.errors.append(_finding("/answers", "type", "答案看不懂。"))
-        return found
+        return found, Values(form, {}, context)
     values, broken = read(form, answers, context, found)
     lost = values("lost_reason") is not None
     for key, field in form.fields.items():
@@ -48,7 +53,7 @@ def check(form: Definition, answers: Any, context: Context | None = None) -> Fin
     for rule in form.checks:
         if broken.isdisjoint(rule.get("sound", ())):  # a mistyped list is not an empty one
             _cross(rule, values, found)
-    return found
+    return found, values
 
 
 def read(
@@ -58,14 +63,21 @@ def read(
     known = {**form.fields, **form.computed}
     for key in unknown_keys(answers, set(known)):
         found.errors.append(_finding(f"/answers/{escaped(key)}", "unknown_field", "表里没有这一项。"))
-    bare = Values(form, {}, context)
+    bare: list[Values] = []
+
+    def limit(name: str) -> Any:
+        """What a limit of a single field may name; made once one does."""
+        if not bare:
+            bare.append(Values(form, {}, context))
+        return bare[0](name)
+
     broken: set[str] = set()
     kept: dict[str, Any] = {}
     for key, field in known.items():
         value = answers.get(key)
         if absent(value):
             continue
-        wrong = list(faults(field, value, bare))
+        wrong = list(faults(field, value, limit))
         for below, code, message in wrong:
             found.errors.append(_finding(f"/answers/{key}{below}", code, message))
         if wrong:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.forms import dates
-from app.forms.conditions import holds, is_number
+from app.forms.conditions import OPERATORS, holds, is_number
 from app.forms.definition import Definition, Field
 
 Context = dict[str, Any]
@@ -35,7 +35,7 @@ class Values:
     """
 
     def __init__(self, form: Definition, answers: dict[str, Any], context: Context | None) -> None:
-        self.form = form
+        self.form, self.answers, self.given = form, answers, context or {}
         self.known = {key: value for key, value in answers.items() if value is not None}
         self.context = dict(context or {})
         for name in DAYS:
@@ -47,6 +47,10 @@ class Values:
 
     def __call__(self, name: str) -> Any:
         return self._of_context(name[1:]) if name.startswith("@") else self.known.get(name)
+
+    def with_last(self, last: dict[str, Any]) -> Values:
+        """The same answers beside other values of the time before."""
+        return Values(self.form, self.answers, {**self.given, "last": last})
 
     def last(self, key: str) -> Any:
         return ((self.context.get("last") or {}).get(key) or {}).get("value")
@@ -139,11 +143,10 @@ def soft_limit(field: Field, value: Any, values: Values) -> Field | None:
     if value is None:
         return None
     for limit in field.get("soft", ()):
-
-        def looked_up(name: str) -> Any:
-            return value if name == "." else values(name)
-
-        if holds([".", limit["op"], limit["value"]], looked_up) and holds(limit.get("when"), values):
+        bound = limit["value"]
+        if isinstance(bound, str) and bound.startswith("$"):
+            bound = values(bound[1:])
+        if OPERATORS[limit["op"]](value, bound) and holds(limit.get("when"), values):
             return dict(limit)
     return None
 

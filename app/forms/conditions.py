@@ -2,13 +2,15 @@
 
 A value nobody gave is unknown: every comparison with it is false, and `not` of that is true,
 so a definition says `known` where it matters. Values beginning with $ name another value.
-Twin: static/js/forms/conditions.js.
+Twin: static/js/forms/conditions.js; here a condition becomes functions when first met.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeGuard
+
+from app.shared.memo import Memo
 
 Lookup = Callable[[str], Any]
 
@@ -54,18 +56,39 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 def holds(condition: Any, value_of: Lookup) -> bool:
     """Whether `condition` is true. A list of conditions means all of them; None always holds."""
+    return condition is None or _compiled(condition)(value_of)
+
+
+def _compile(condition: Any) -> Callable[[Lookup], bool]:
     if condition is None:
-        return True
+        return lambda value_of: True
     if isinstance(condition, dict):
-        if "any" in condition:
-            return any(holds(one, value_of) for one in condition["any"])
-        if "all" in condition:
-            return all(holds(one, value_of) for one in condition["all"])
-        return not holds(condition["not"], value_of)
+        if "not" in condition:
+            inner = _compile(condition["not"])
+            return lambda value_of: not inner(value_of)
+        return _group(condition["any" if "any" in condition else "all"], stop="any" in condition)
     if condition and isinstance(condition[0], str):
         name, operator, *rest = condition
-        right = rest[0] if rest else None
+        compare, right = OPERATORS[operator], rest[0] if rest else None
         if isinstance(right, str) and right.startswith("$"):
-            right = value_of(right[1:])
-        return OPERATORS[operator](value_of(name), right)
-    return all(holds(one, value_of) for one in condition)
+            other = right[1:]
+            return lambda value_of: compare(value_of(name), value_of(other))
+        return lambda value_of: compare(value_of(name), right)
+    return _group(condition, stop=False)
+
+
+def _group(conditions: list[Any], *, stop: bool) -> Callable[[Lookup], bool]:
+    parts = [_compile(one) for one in conditions]
+    if len(parts) == 1:
+        return parts[0]
+
+    def group(value_of: Lookup) -> bool:
+        for part in parts:
+            if part(value_of) is stop:
+                return stop
+        return not stop
+
+    return group
+
+
+_compiled = Memo(_compile)

@@ -6,6 +6,7 @@ the rules that need the patient's past or age stay silent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.forms import check as checking
 from app.forms import facts as yielding
 from app.forms import html
 from app.forms.check import Findings
-from app.forms.compute import Context
+from app.forms.compute import Context, Values
 from app.forms.definition import Definition, all_definitions, definition
 from app.forms.facts import FACTS, PLAIN, facts_of_observations, merge_facts
 from app.forms.schema import answers_schema
@@ -24,6 +25,7 @@ __all__ = [
     "Context",
     "Definition",
     "Findings",
+    "Sheet",
     "all_definitions",
     "answers_schema",
     "check",
@@ -35,6 +37,7 @@ __all__ = [
     "merge_facts",
     "observations",
     "parse_html",
+    "sheet",
     "summary",
 ]
 
@@ -42,6 +45,31 @@ __all__ = [
 def check(key: str, answers: Any, context: Context | None = None) -> Findings:
     """Everything wrong or odd about the answers; no errors means the visit may be kept."""
     return checking.check(definition(key), answers, context)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Answers read once: what is wrong with them, and what they say."""
+
+    findings: Findings
+    values: Values
+
+    @property
+    def summary(self) -> str:
+        """One line of Chinese for the history."""
+        return yielding.summary_of(self.values)
+
+    def observations(self, height: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """As `observations`; `height` {value, on} is the one on record, for a weight that came alone."""
+        values = self.values
+        if height is not None and values("height") is None and values("weight") is not None:
+            values = values.with_last({"height": height})
+        return yielding.observations_of(values)
+
+
+def sheet(key: str, answers: Any, context: Context | None = None) -> Sheet:
+    """The answers against the form, as `check`, and what is needed to keep them."""
+    return Sheet(*checking.checked(definition(key), answers, context))
 
 
 def compute(key: str, answers: Any, context: Context | None = None) -> dict[str, Any]:

@@ -68,9 +68,12 @@ def observations(form: Definition, answers: Any, context: Context | None = None)
 
     A fact of one figure (fpg, pulse, adl, …) is that figure; others are the fact without its date.
     """
-    values = trusted(form, answers, context)
+    return observations_of(trusted(form, answers, context))
+
+
+def observations_of(values: Values) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for rule in form.yields:
+    for rule in values.form.yields:
         value = values(rule["value"]) if "measure" in rule else _value(rule, values)
         if value is None:
             continue
@@ -123,7 +126,11 @@ def facts_of_observations(
 
 def summary(form: Definition, answers: Any) -> str:
     """One line for the history: 186/104, 空腹血糖 7.8, 12 分 中度依赖; empty if nothing fits."""
-    values = trusted(form, answers, None)
+    return summary_of(trusted(form, answers, None))
+
+
+def summary_of(values: Values) -> str:
+    form = values.form
     if (lost := values("lost_reason")) is not None:
         options = {option["code"]: option["zh"] for option in form.fields["lost_reason"]["options"]}
         return f"未随访到，{options[lost]}"

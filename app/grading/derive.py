@@ -7,9 +7,11 @@ wrong type becomes None, which the table reads as unknown. No clock, no locale, 
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from app.rules.decide import evaluate, matching
+from app.shared.memo import Memo
 
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TOO_LARGE = 1e9
@@ -48,7 +50,12 @@ def code_text(value: Any) -> str:
 
 def day_number(value: Any) -> int | None:
     """Days since a fixed day for a calendar date YYYY-MM-DD; None for anything else."""
-    if not isinstance(value, str) or not DATE.fullmatch(value):
+    return _day_number(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=8192)
+def _day_number(value: str) -> int | None:
+    if not DATE.fullmatch(value):
         return None
     try:
         return date(int(value[:4]), int(value[5:7]), int(value[8:])).toordinal()
@@ -138,11 +145,18 @@ def kept_glucose(value: Any, as_of: str, table: Mapping[str, Any]) -> list[dict[
 
 def named(table: Mapping[str, Any]) -> dict[str, Any]:
     """The table's own numbers and lists under the names its conditions use."""
+    return dict(_named(table))
+
+
+def _make_named(table: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for prefix, group in (("window", "windows"), ("limit", "limits"), ("list", "lists")):
         for key, value in table[group].items():
             facts[f"{prefix}.{key}"] = value
     return facts
+
+
+_named = Memo(_make_named)
 
 
 def put_bp(known: dict[str, Any], readings: list[dict[str, Any]]) -> None:

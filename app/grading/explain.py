@@ -9,6 +9,7 @@ from typing import Any
 
 from app.grading.derive import derive, number, number_text
 from app.grading.rules import shipped_table
+from app.shared.memo import Memo
 
 PLACEHOLDER = re.compile(r"\{([a-z0-9_.]+)(?:\|([a-z0-9_]+))?\}")
 
@@ -32,6 +33,13 @@ def filled(template: str, known: Mapping[str, Any], table: Mapping[str, Any]) ->
     return PLACEHOLDER.sub(lambda found: worded(known.get(found[1]), found[2] or "", table), template)
 
 
+def _named(rules: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {rule["code"]: rule for rule in rules}
+
+
+_by_code = Memo(_named)
+
+
 def explain(
     facts: Mapping[str, Any], result: Mapping[str, Any], table: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
@@ -41,7 +49,7 @@ def explain(
     """
     table = shipped_table() if table is None else table
     known = derive(facts, table)
-    by_code = {rule["code"]: rule for rule in table["rules"]}
+    by_code = _by_code(table["rules"])
     reasons = []
     for code in result["reasons"]:
         rule = by_code.get(code, {"colour": None, "emergency": False, "text": code, "family": None})

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.grading.derive import derive
 from app.rules.decide import matching
+from app.shared.memo import Memo
 
 TABLE_FILE = Path(__file__).resolve().parents[2] / "static" / "rules" / "grading.json"
 
@@ -25,9 +26,16 @@ def shipped_table() -> dict[str, Any]:
 def reported(rules: list[dict[str, Any]], known: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Fired rules by number, only the first of each domain."""
     first: dict[str, dict[str, Any]] = {}
-    for rule in matching(sorted(rules, key=lambda rule: int(rule["number"])), known):
+    for rule in matching(_by_number(rules), known):
         first.setdefault(rule["domain"], rule)
     return list(first.values())
+
+
+def _sorted(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rules, key=lambda rule: int(rule["number"]))
+
+
+_by_number = Memo(_sorted)
 
 
 def colour_of(reasons: list[dict[str, Any]], missing: list[str], table: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from app.grading.models import CurrentGrade, GradeRecord
 from app.observations import service as observations
 from app.patients import scope
 from app.patients.models import Patient
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.ids import new_id
 from app.shared.words import blank
 from app.sync import feed
@@ -203,8 +203,9 @@ def draw(
     phone: dict[str, Any] | None = None,
     author: User | None = None,
 ) -> GradeRecord:
-    """The record of a grade, made from the facts `known`; not in the session."""
-    return GradeRecord(
+    """The draft of the record of a grade, made from the facts `known`."""
+    return bulk.draft(
+        GradeRecord,
         id=new_id(),
         patient_id=patient_id,
         visit_id=visit_id,
@@ -228,7 +229,7 @@ def follow(held: CurrentGrade | None, record: GradeRecord) -> CurrentGrade:
 def _keep(
     patient_id: str, known: dict[str, Any], result: dict[str, Any], cause: str, **more: Any
 ) -> GradeRecord:
-    record = draw(patient_id, known, result, cause, **more)
+    record = GradeRecord(**vars(draw(patient_id, known, result, cause, **more)))
     db.session.add(record)
     db.session.flush()
     follow(current(patient_id), record)

@@ -21,7 +21,7 @@ from app.orders.models import Order, OrderEvent, OrderRating
 from app.orders.queries import for_user, of_patient, of_patients
 from app.patients import identity, scope
 from app.patients.models import Patient
-from app.shared import clock, strictjson
+from app.shared import bulk, clock, strictjson
 from app.shared.ids import new_id
 from app.shared.words import blank
 from app.sync import feed
@@ -306,7 +306,8 @@ def _confirm_by_system(order: Order, now: datetime) -> None:
             by=None, at=now, note=f"满 {machine().auto_confirm_hours} 小时自动确认",
         )
     )  # fmt: skip
-    made = Revision(
+    made = bulk.draft(
+        Revision,
         op_id=op_id,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         entity_kind="order",
@@ -320,6 +321,7 @@ def _confirm_by_system(order: Order, now: datetime) -> None:
         received_at=now,
         skew_s=0,
         state="confirmed",
+        replaces=None,
         payload=text,
     )
     feed.enter([made])

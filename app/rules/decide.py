@@ -1,6 +1,7 @@
 """Reads rule tables with three-valued logic: true, false, and None for "nobody knows".
 
-Line-for-line twin of static/js/rules/decide.js; both are held to tests/contracts/decide.json.
+Twin of static/js/rules/decide.js; here an expression becomes functions when it is first met. Both are held to
+tests/contracts/decide.json.
 
 An expression is a test ``[fact, operator, value]``, a group ``{"all": [...]}`` or ``{"any": [...]}``,
 ``{"not": x}`` (unknown stays unknown) or ``{"unless": x}`` (true unless x is known to be true).
@@ -12,6 +13,9 @@ A fact that is absent, null or of the wrong type is unknown: never low and never
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from app.shared.memo import Memo
+
+Test = Callable[[Mapping[str, Any]], bool | None]
 type_of = {bool: "boolean", int: "number", float: "number", str: "string"}
 
 
@@ -43,37 +47,59 @@ def is_a(value: Any, kind: str) -> bool:
     return type(value) in type_of if kind == "scalar" else type_of.get(type(value)) == kind
 
 
-def value_of(value: Any, facts: Mapping[str, Any]) -> Any:
-    return facts.get(value["fact"]) if isinstance(value, dict) else value
-
-
-def test(triple: list[Any], facts: Mapping[str, Any]) -> bool | None:
+def _test(triple: list[Any]) -> Test:
     name, operator, value = triple
-    fact = facts.get(name)
     if operator == "known":
-        return bool((fact is not None) == value)
+        return lambda facts: bool((facts.get(name) is not None) == value)
     fact_kind, value_kind, compare = OPERATORS[operator]
-    wanted = value_of(value, facts)
-    return compare(fact, wanted) if is_a(fact, fact_kind) and is_a(wanted, value_kind) else None
+    if isinstance(value, dict):
+        other = value["fact"]
+
+        def against_fact(facts: Mapping[str, Any]) -> bool | None:
+            fact, wanted = facts.get(name), facts.get(other)
+            return compare(fact, wanted) if is_a(fact, fact_kind) and is_a(wanted, value_kind) else None
+
+        return against_fact
+    if not is_a(value, value_kind):
+        return lambda facts: None
+
+    def against_literal(facts: Mapping[str, Any]) -> bool | None:
+        fact = facts.get(name)
+        return compare(fact, value) if fact is not None and is_a(fact, fact_kind) else None
+
+    return against_literal
+
+
+def _compile(expression: Any) -> Test:
+    if isinstance(expression, list):
+        return _test(expression)
+    if "not" in expression:
+        inner = _compile(expression["not"])
+        return lambda facts: None if (result := inner(facts)) is None else not result
+    if "unless" in expression:
+        inner = _compile(expression["unless"])
+        return lambda facts: inner(facts) is not True
+    stop = "any" in expression
+    parts = [_compile(part) for part in expression["any" if stop else "all"]]
+
+    def group(facts: Mapping[str, Any]) -> bool | None:
+        answer: bool | None = not stop
+        for part in parts:
+            result = part(facts)
+            if result is stop:
+                return stop
+            answer = None if result is None else answer
+        return answer
+
+    return group
+
+
+_compiled = Memo(_compile)
 
 
 def evaluate(expression: Any, facts: Mapping[str, Any]) -> bool | None:
     """True, False or None (unknown). Raises KeyError for an operator the twins do not have."""
-    if isinstance(expression, list):
-        return test(expression, facts)
-    if "not" in expression:
-        inner = evaluate(expression["not"], facts)
-        return None if inner is None else not inner
-    if "unless" in expression:
-        return evaluate(expression["unless"], facts) is not True
-    stop = "any" in expression
-    answer: bool | None = not stop
-    for part in expression["any" if stop else "all"]:
-        result = evaluate(part, facts)
-        if result is stop:
-            return stop
-        answer = None if result is None else answer
-    return answer
+    return _compiled(expression)(facts)
 
 
 def unknowns(expression: Any, facts: Mapping[str, Any]) -> list[str]:

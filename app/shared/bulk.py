@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
+Model = TypeVar("Model")
+
+
+def draft(model: type[Model], **values: Any) -> Model:
+    """A row to be, with the attributes given: it reads like a `model`, and costs a tenth of making one.
+
+    Never to be added to a session; `insert_drafts` writes it.
+    """
+    return cast(Model, SimpleNamespace(**values))
+
+
+def insert_drafts(session: Session, model: type[Model], drafts: Iterable[Model]) -> None:
+    """All of them with the same attributes set; defaults fill the columns they do not name."""
+    insert_rows(session, model, [vars(one) for one in drafts])
+
 
 def insert_rows(session: Session, model: type[Any], rows: Iterable[Mapping[str, Any]]) -> None:
-    """All `rows` name the same columns; defaults fill the others. Flushes nothing that the session holds."""
+    """The same for dicts. Flushes nothing that the session holds."""
     if values := list(rows):
         with session.no_autoflush:
             session.execute(insert(cast(Table, model.__table__)), values)
-
-
-def insert_objects(session: Session, model: type[Any], objects: Iterable[Any]) -> None:
-    """The same for objects that were never added to the session, all of them with the same attributes set."""
-    names = {column.key for column in model.__table__.columns}
-    rows = [{name: value for name, value in vars(one).items() if name in names} for one in objects]
-    insert_rows(session, model, rows)

@@ -155,12 +155,12 @@ def touched(patient_ids: Iterable[str]) -> dict[str, int]:
 
 
 def enter(revisions: Sequence[Revision]) -> None:
-    """Give `revisions` the next feed numbers, store them, and touch their patients."""
+    """Give `revisions`, drafts of rows, the next feed numbers, store them, and touch their patients."""
     first = take(len(revisions)) - len(revisions) + 1
     for seq, revision in enumerate(revisions, first):
         revision.seq = seq
         _touch([revision.patient_id], seq)
-    bulk.insert_objects(db.session(), Revision, revisions)
+    bulk.insert_drafts(db.session(), Revision, revisions)
 
 
 def resend(patient_id: str) -> None:

@@ -21,10 +21,10 @@ from app.accounts import audit
 from app.accounts.models import AuditLine, User
 from app.errors import DomainError, frames_only
 from app.extensions import db
-from app.shared import clock, strictjson
-from app.shared.ids import is_id
+from app.shared import bulk, clock, strictjson
 from app.sync import checks, feed
 from app.sync.answers import ALREADY_APPLIED, accepted, refusal
+from app.sync.checks import Looked
 from app.sync.models import Revision
 from app.sync.registry import Applied, Conflict, Kind, Op, Rejected, kinds
 
@@ -57,20 +57,20 @@ class Past:
 class Judge:
     """Of one push by one person. To be made, and asked, under the feed's lock."""
 
-    def __init__(self, user: User, ops: list[Any], received_at: datetime, skew: timedelta) -> None:
+    def __init__(self, user: User, ops: list[Looked], received_at: datetime, skew: timedelta) -> None:
         self.user, self.ops = user, ops
         self.received_at, self.skew = received_at, skew
         self.past = _past(user, ops)
 
     def some(self, begin: int, until: float) -> list[Result]:
         """Results from the operation at `begin` on: as far as its kind reaches, hardly beyond `until`."""
-        kind = _kind_of(self.ops[begin])
-        run = list(takewhile(lambda raw: _kind_of(raw) is kind, self.ops[begin:]))
+        kind = self.ops[begin].kind
+        run = list(takewhile(lambda op: op.kind is kind, self.ops[begin:]))
         if kind is None or kind.together is None or len(run) == 1:
             return [self._alone(run[0])]
         return self._together(kind, run, until)
 
-    def _together(self, kind: Kind, run: list[Any], until: float) -> list[Result]:
+    def _together(self, kind: Kind, run: list[Looked], until: float) -> list[Result]:
         savepoint = db.session.begin_nested()
         try:
             results = self._written(kind, run, until)
@@ -86,15 +86,15 @@ class Judge:
         self.past = _past(self.user, self.ops)
         return [self._alone(run[0])]
 
-    def _written(self, kind: Kind, run: list[Any], until: float) -> list[Result]:
+    def _written(self, kind: Kind, run: list[Looked], until: float) -> list[Result]:
         results, kept = [], []
         with db.session.no_autoflush:
-            work = kind.together(self.user, _payloads(run))  # type: ignore[misc]
-            for raw in run:
+            work = kind.together(self.user, [looked.raw["payload"] for looked in run])  # type: ignore[misc]
+            for looked in run:
                 try:
-                    result, made = self._judge(raw, work.apply)
+                    result, made = self._judge(looked, work.apply)
                 except (Rejected, Conflict) as no:
-                    result, made = self._refused(raw, no), None
+                    result, made = self._refused(looked.raw, no), None
                 results.append(result)
                 if made is not None:
                     kept.append(made)
@@ -105,10 +105,11 @@ class Judge:
         _keep(kept)
         return results
 
-    def _alone(self, raw: Any) -> Result:
+    def _alone(self, looked: Looked) -> Result:
+        raw = looked.raw
         savepoint = db.session.begin_nested()
         try:
-            result, made = self._judge(raw, self._apply_alone)
+            result, made = self._judge(looked, self._apply_alone)
             if made is not None:
                 _keep([made])
             db.session.flush()
@@ -143,21 +144,23 @@ class Judge:
             work.write()
         return applied
 
-    def _judge(self, raw: Any, apply: Apply) -> tuple[Result, Kept | None]:
+    def _judge(self, looked: Looked, apply: Apply) -> tuple[Result, Kept | None]:
         """The result, and what there is to keep of it if it is new. Raises Rejected and Conflict."""
-        digest = checks.digest_of(raw)
+        if looked.fault is not None:
+            raise looked.fault
+        raw, digest, kind = looked.raw, looked.digest, looked.kind
         if raw["author_id"] != self.user.id:
             raise Rejected("author_mismatch")
         # op_id before anything about the record: a late copy of an applied edit is a duplicate, no conflict
         if (known := self._known(raw, digest)) is not None:
             return known, None
         self._not_mended_yet(raw.get("replaces"))
-        kind = kinds.get(raw["kind"])
         if kind is None:
             raise Rejected("unknown_kind")
         if self.user.role not in kind.roles:
             raise Rejected("forbidden")
-        checks.check_payload(kind, raw)
+        if looked.payload_fault is not None:
+            raise looked.payload_fault
         op = Op(
             op_id=raw["op_id"],
             device_id=raw["device_id"],
@@ -217,26 +220,16 @@ class Judge:
         return refusal(self.user, checks.id_in(raw), raw, "rejected", "invalid", detail)
 
 
-def _past(user: User, ops: list[Any]) -> Past:
+def _past(user: User, ops: list[Looked]) -> Past:
     """Two queries for the whole batch. Called under the lock."""
-    named = [raw.get(name) for raw in ops if isinstance(raw, dict) for name in ("op_id", "replaces")]
-    ids = {op_id for op_id in named if is_id(op_id)}
+    named = [looked.raw.get(name) for looked in ops if not looked.fault for name in ("op_id", "replaces")]
+    ids = {op_id for op_id in named if op_id is not None}
     applied = db.session.scalars(select(Revision).where(Revision.op_id.in_(ids)))
     mine = select(Revision).where(Revision.author_id == user.id, Revision.replaces.in_(ids))
     return Past(
         {revision.op_id: revision for revision in applied},
         {str(revision.replaces): revision for revision in db.session.scalars(mine)},
     )
-
-
-def _kind_of(raw: Any) -> Kind | None:
-    """Of an operation nobody has looked at yet."""
-    name = raw.get("kind") if isinstance(raw, dict) else None
-    return kinds.get(name) if isinstance(name, str) else None
-
-
-def _payloads(run: list[Any]) -> list[dict[str, Any]]:
-    return [raw["payload"] for raw in run if isinstance(raw.get("payload"), dict)]
 
 
 def _lost_before(raw: dict[str, Any], no: Conflict) -> bool:
@@ -258,7 +251,8 @@ def _asked(apply: Apply, op: Op) -> Applied:
 
 
 def _revision(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str) -> Revision:
-    return Revision(
+    return bulk.draft(
+        Revision,
         op_id=op.op_id,
         digest=digest,
         entity_kind=kind.entity,

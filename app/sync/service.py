@@ -34,8 +34,9 @@ def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
     received_at = clock.now()
     skew = received_at - sent_at
     results: list[dict[str, Any]] = []
+    looked = [checks.look(raw) for raw in ops]  # before the lock: it asks the database nothing
     while len(results) < len(ops):
-        results += _turn(user, ops[len(results) :], received_at, skew)
+        results += _turn(user, looked[len(results) :], received_at, skew)
         db.session.commit()
     metrics.pushed(ops, results, received_at, skew.total_seconds())
     return results
@@ -65,7 +66,9 @@ def push_sealed(
     return [results[place] for place in range(len(entries))]
 
 
-def _turn(user: User, ops: list[Any], received_at: datetime, skew: timedelta) -> list[dict[str, Any]]:
+def _turn(
+    user: User, ops: list[checks.Looked], received_at: datetime, skew: timedelta
+) -> list[dict[str, Any]]:
     """Handle as many of `ops` as fit into one turn of holding the feed's lock; at least one.
 
     A long batch lets others in between: what it has committed so far answers `duplicate` if it is sent again.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -65,14 +64,6 @@ def on_arrival(
         "same_day_visit": same_day,
         "last": None,
     }
-
-
-def for_measures(context: dict[str, Any], height: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`context` with the height on record, so that a weight alone still gives a body mass index."""
-    if height is None:
-        return context
-    on = height["observed_on"].isoformat()
-    return {**context, "last": {"height": {"value": height["value"], "on": on}}}
 
 
 def _person(patient: Patient) -> dict[str, Any]:

@@ -32,10 +32,11 @@ Observed = dict[str, Any]
 
 @dataclass
 class Dossier:
-    """One patient. `days`: the newest day of each form; `newest_at`: the moment of the newest visit.
+    """One patient. `days`: the newest day of each form; `newest_at`: behind every visit, by moment and id.
 
     `newest`: the newest observation of what is REMEMBERED. `facts`: those of the newest grade, None where
-    it must be made from all that was observed. `unwritten`: observations of this batch.
+    it must be made from all that was observed. `kept`: all observations, once they were needed;
+    `unwritten`: those of this batch.
     """
 
     patient: Patient
@@ -44,7 +45,8 @@ class Dossier:
     facts: dict[str, Any] | None
     newest: dict[str, Observed]
     days: dict[str, date] = field(default_factory=dict)
-    newest_at: datetime | None = None
+    newest_at: tuple[datetime, str] | None = None
+    kept: list[Observed] | None = None
     unwritten: list[Observed] = field(default_factory=list)
     recorded: set[tuple[str, date]] = field(default_factory=set)
     newest_here: Visit | None = None
@@ -63,7 +65,7 @@ class Dossier:
 
     def is_newest(self, visit: Visit) -> bool:
         """Later than every other by its moment, and by its day: a wrong clock sets the two apart."""
-        later = self.newest_at is None or visit.visited_at > self.newest_at
+        later = self.newest_at is None or (visit.visited_at, visit.id) > self.newest_at
         return later and visit.visited_on >= max(self.days.values(), default=visit.visited_on)
 
     def last(self) -> Visit | None:
@@ -74,11 +76,19 @@ class Dossier:
 
     def visited(self, visit: Visit) -> None:
         """This visit stands from now on."""
-        if self.newest_here is None or visit.visited_at >= self.newest_here.visited_at:
+        here = self.newest_here
+        if here is None or (visit.visited_at, visit.id) > (here.visited_at, here.id):
             self.newest_here = visit
         self.recorded.add((visit.form, visit.visited_on))
         self.days[visit.form] = max(visit.visited_on, self.days.get(visit.form, visit.visited_on))
-        self.newest_at = max(visit.visited_at, self.newest_at or visit.visited_at)
+        moment = (visit.visited_at, visit.id)
+        self.newest_at = max(moment, self.newest_at or moment)
+
+    @property
+    def height(self) -> dict[str, Any] | None:
+        """The height on record as forms know it, {value, on}."""
+        row = self.newest.get("height")
+        return row and {"value": row["value"], "on": row["observed_on"].isoformat()}
 
     def observed(self, rows: Iterable[Observed]) -> None:
         for row in rows:
@@ -97,8 +107,9 @@ class Dossier:
             said = [(row["code"], row["value"], row["observed_on"]) for row in new]
             self.facts = grading_facts.extended(self.facts, said, newest, register, as_of)
         else:
-            kept = observations.of_patient(self.patient.id)
-            rows = sorted([*kept, *self.unwritten], key=observations.place)
+            if self.kept is None:
+                self.kept = observations.to_place([self.patient.id])[self.patient.id]
+            rows = sorted([*self.kept, *self.unwritten], key=observations.place)
             said = [(row["code"], row["value"], row["observed_on"]) for row in rows]
             self.facts = grading_facts.build(register, said, as_of)
         return self.facts
@@ -110,6 +121,7 @@ def load(patients: Iterable[Patient], besides: str | None = None) -> dict[str, D
     plans = agenda.load(found)
     grades = grading.current_many(found)
     known = grading.newest_facts(found) if besides is None else {}
+    kept = observations.to_place(patient_id for patient_id in found if patient_id not in known)
     newest = observations.newest_of_many(found, REMEMBERED)
     made = {
         patient_id: Dossier(
@@ -119,6 +131,7 @@ def load(patients: Iterable[Patient], besides: str | None = None) -> dict[str, D
             known.get(patient_id),
             newest[patient_id],
             besides=besides,
+            kept=kept.get(patient_id),
         )
         for patient_id, patient in found.items()
     }
@@ -127,11 +140,23 @@ def load(patients: Iterable[Patient], besides: str | None = None) -> dict[str, D
 
 
 def _add_days(made: Mapping[str, Dossier], besides: str | None) -> None:
-    columns = (Visit.patient_id, Visit.form, func.max(Visit.visited_on), func.max(Visit.visited_at))
+    columns = (
+        Visit.patient_id,
+        Visit.form,
+        func.max(Visit.visited_on),
+        func.max(Visit.visited_at),
+        func.max(Visit.id),
+    )
     statement = select(*columns).where(Visit.patient_id.in_(list(made)), Visit.voided.is_(False))
     if besides is not None:
         statement = statement.where(Visit.id != besides)
-    for patient_id, form, on, at in db.session.execute(statement.group_by(Visit.patient_id, Visit.form)):
+    for patient_id, form, on, at, last_id in db.session.execute(
+        statement.group_by(Visit.patient_id, Visit.form)
+    ):
         dossier = made[patient_id]
         dossier.days[form] = on
-        dossier.newest_at = max(at, dossier.newest_at or at)
+        dossier.newest_at = _behind(dossier.newest_at or (at, last_id), (at, last_id))
+
+
+def _behind(one: tuple[datetime, str], other: tuple[datetime, str]) -> tuple[datetime, str]:
+    return max(one[0], other[0]), max(one[1], other[1])

@@ -50,22 +50,24 @@ class Recording:
         known = self.dossiers.get(op.payload["patient_id"])
         if known is None:
             raise _refusal(op, op.payload["patient_id"], "visit")
-        visit = Visit(
+        visit = bulk.draft(
+            Visit,
             id=op.op_id,
             patient_id=known.patient.id,
             author_id=op.author.id,
             revision=1,
+            voided=False,
             form=op.payload["form"],
             recorded_at=op.recorded_at,
             received_at=op.received_at,
         )
-        judged = _content(visit, known, op)
-        self.effects.take(visit, known, judged, op.payload.get("grade"))
+        sheet = _content(visit, known, op)
+        self.effects.take(visit, known, sheet, op.payload.get("grade"))
         self.visits.append(visit)
         return visit
 
     def write(self) -> None:
-        bulk.insert_objects(db.session(), Visit, self.visits)
+        bulk.insert_drafts(db.session(), Visit, self.visits)
         self.effects.write()
 
 
@@ -76,16 +78,12 @@ class Effects:
         self.observed: list[dict[str, Any]] = []
         self.grades: list[GradeRecord] = []
 
-    def take(
-        self, visit: Visit, known: Dossier, judged: dict[str, Any], phone: dict[str, Any] | None
-    ) -> None:
+    def take(self, visit: Visit, known: Dossier, sheet: engine.Sheet, phone: dict[str, Any] | None) -> None:
         """Measure, note what was found, grade, plan. `visit.colour` is then its grade's."""
         patient = known.patient
         said = findings.of_register(patient, known.newest)
         known.observed(said)
-        measured = engine.observations(
-            visit.form, visit.answers, context.for_measures(judged, known.newest.get("height"))
-        )
+        measured = sheet.observations(known.height)
         new = observations.rows(visit.id, patient.id, visit.visited_on, measured, at=visit.visited_at)
         known.observed(new)
         self.observed += [*said, *new]
@@ -108,7 +106,7 @@ class Effects:
 
     def write(self) -> None:
         observations.write(self.observed)
-        bulk.insert_objects(db.session(), GradeRecord, self.grades)
+        bulk.insert_drafts(db.session(), GradeRecord, self.grades)
         db.session.flush()
 
 
@@ -135,8 +133,8 @@ def correct(op: Op) -> Visit:
     known = dossier.load([patient], besides=visit.id)[patient.id]
     effects = Effects()
     with db.session.no_autoflush:
-        judged = _content(visit, known, op)
-        effects.take(visit, known, judged, op.payload.get("grade"))
+        sheet = _content(visit, known, op)
+        effects.take(visit, known, sheet, op.payload.get("grade"))
         effects.write()
     return visit
 
@@ -171,8 +169,8 @@ def _correctable(op: Op) -> tuple[Visit, Patient]:
     return visit, patient
 
 
-def _content(visit: Visit, known: Dossier, op: Op) -> dict[str, Any]:
-    """Check the payload and write it onto `visit`. Returns the context it was judged in.
+def _content(visit: Visit, known: Dossier, op: Op) -> engine.Sheet:
+    """Check the payload and write it onto `visit`. Returns its answers as they were read.
 
     Raises Rejected naming every field that is wrong.
     """
@@ -202,16 +200,16 @@ def _content(visit: Visit, known: Dossier, op: Op) -> dict[str, Any]:
         # A correction is always written later; only the visit itself can have been.
         entered_later=op.kind == "visit.create" and rules.entered_later(visited_on, op.recorded_at, op.skew),
     )
-    found = engine.check(visit.form, given["answers"], judged).errors
-    errors += [{key: error[key] for key in ("pointer", "code", "message")} for error in found]
+    sheet = engine.sheet(visit.form, given["answers"], judged)
+    errors += [{key: error[key] for key in ("pointer", "code", "message")} for error in sheet.findings.errors]
     if errors:
         raise Rejected("invalid", errors=errors)
     visit.form_version, visit.answers = given["form_version"], given["answers"]
     visit.visited_at, visit.visited_on, visit.mode = visited_at, visited_on, given["mode"]
     visit.next_visit_on, visit.location = next_on, given.get("location")
-    visit.summary = engine.summary(visit.form, visit.answers)[:200]
+    visit.summary = sheet.summary[:200]
     visit.flags = rules.flags(visited_on, arrived_on, op.skew, same_day=same_day)
-    return judged
+    return sheet
 
 
 def _possible(errors: list[dict[str, str]], pointer: str, rule: Any, *args: Any) -> date | None:
