@@ -7,7 +7,7 @@ from importlib import import_module
 
 from flask import Flask
 
-from app import config, errors, extensions, guard, logs
+from app import config, connections, errors, extensions, guard, logs
 from app.config import ROOT
 from app.shared import labels, page
 
@@ -64,6 +64,7 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     app.add_template_filter(labels.said, "said")
     logs.init_app(app, settings.log_format)
 
+    connections.watch()
     extensions.db.init_app(app)
     extensions.migrate.init_app(app, extensions.db, directory=str(ROOT / "migrations"))
     extensions.htmx.init_app(app)

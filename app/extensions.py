@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime
 
@@ -13,11 +10,10 @@ from flask_htmx import HTMX
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, Pool, event
+from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from app.shared.columns import JsonText, UtcDateTime
-from app.shared.fairlock import FairLock
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -26,7 +22,6 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-SQLITE_BUSY_MS = 5000
 
 
 class Base(DeclarativeBase):
@@ -47,81 +42,3 @@ compress = Compress()
 # True while the current request or job means to write: SQLite then takes the write lock at BEGIN,
 # so that two writers queue (busy_timeout) instead of failing half-way with SQLITE_BUSY.
 writing: ContextVar[bool] = ContextVar("writing", default=False)
-
-
-@event.listens_for(Engine, "connect")
-def _promises(connection, _record):
-    """What the feed and the answer `applied` rest on, whatever the database is set to by default."""
-    if type(connection) is sqlite3.Connection:  # a backup's own copy is of a class of its own
-        connection.isolation_level = None  # we say BEGIN ourselves, below
-        connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
-        # It fails while another process holds the file, or it is read-only; WAL stays set in the file.
-        with suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-    elif type(connection).__module__.startswith("psycopg"):
-        # After waiting for the feed's lock the next statement must see what the former holder committed.
-        connection.isolation_level = 2  # psycopg.IsolationLevel.READ_COMMITTED
-        # Only what is too weak is lifted: `remote_apply` and the like stay.
-        connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', false)"
-            " WHERE current_setting('synchronous_commit') = 'off'"
-        )
-        connection.commit()
-
-
-# Writers of this process come in the order in which they asked; between processes SQLite knows no order.
-_turn = FairLock()
-HAS_TURN = "has_turn"
-POLL_S = 0.002
-
-
-@event.listens_for(Engine, "begin")
-def _begin(connection):
-    if connection.dialect.name != "sqlite":
-        return
-    if not writing.get():
-        connection.exec_driver_sql("BEGIN")
-        return
-    until = time.monotonic() + SQLITE_BUSY_MS / 1000
-    # A courtesy: who waits too long for it tries all the same.
-    connection.info[HAS_TURN], waited = _turn.acquire(SQLITE_BUSY_MS / 1000)
-    if waited:
-        time.sleep(2 * POLL_S)  # lets another process in, whose first writer polls too
-    try:
-        _begin_immediate(connection, until)
-    except BaseException:
-        _give_turn(connection)
-        raise
-
-
-def _begin_immediate(connection, until):
-    """SQLite's own waiting grows to 100 ms between looks: too seldom to catch the gap between two turns."""
-    raw = connection.connection.driver_connection
-    raw.execute("PRAGMA busy_timeout=0")
-    try:
-        while time.monotonic() < until:
-            try:
-                raw.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
-            time.sleep(POLL_S)
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for an error in SQLAlchemy's words
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
-
-
-@event.listens_for(Engine, "commit")
-@event.listens_for(Engine, "rollback")
-def _give_turn(connection):
-    if connection.dialect.name == "sqlite" and connection.info.pop(HAS_TURN, False):
-        _turn.release()
-
-
-@event.listens_for(Pool, "checkin")
-def _give_turn_of_a_lost_connection(_connection, record):
-    if record is not None and record.info.pop(HAS_TURN, False):
-        _turn.release()

@@ -15,7 +15,7 @@ from sqlalchemy import event, exc, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from app import extensions
+from app import connections
 from app.accounts import throttle
 from app.accounts.models import Throttle
 from app.errors import DomainError, is_passing
@@ -239,7 +239,7 @@ def test_health_says_503_when_nothing_can_be_written(app, client, tmp_path: Path
     with app.app_context():
         db.session.remove()
         if db.engine.dialect.name == "sqlite":
-            monkeypatch.setattr(extensions, "SQLITE_BUSY_MS", 50)
+            monkeypatch.setattr(connections, "SQLITE_BUSY_MS", 50)
             db.engine.dispose()
             other = sqlite3.connect(str(db.engine.url.database), isolation_level=None)
             other.execute("BEGIN IMMEDIATE")

@@ -1,0 +1,98 @@
+"""What every connection promises, and how writers of SQLite wait for each other."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import suppress
+from functools import cache
+
+from sqlalchemy import Engine, Pool, event
+
+from app.extensions import writing
+from app.shared.fairlock import FairLock
+
+SQLITE_BUSY_MS = 5000
+
+
+@cache
+def watch() -> None:
+    """Have every engine of this process keep to it."""
+    event.listen(Engine, "connect", _promises)
+    event.listen(Engine, "begin", _begin)
+    event.listen(Engine, "commit", _give_turn)
+    event.listen(Engine, "rollback", _give_turn)
+    event.listen(Pool, "checkin", _give_turn_of_a_lost_connection)
+
+
+def _promises(connection, _record):
+    """What the feed and the answer `applied` rest on, whatever the database is set to by default."""
+    if type(connection) is sqlite3.Connection:  # a backup's own copy is of a class of its own
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        # It fails while another process holds the file, or it is read-only; WAL stays set in the file.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+    elif type(connection).__module__.startswith("psycopg"):
+        # After waiting for the feed's lock the next statement must see what the former holder committed.
+        connection.isolation_level = 2  # psycopg.IsolationLevel.READ_COMMITTED
+        # Only what is too weak is lifted: `remote_apply` and the like stay.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
+
+
+# Writers of this process come in the order in which they asked; between processes SQLite knows no order.
+_turn = FairLock()
+HAS_TURN = "has_turn"
+POLL_S = 0.002
+
+
+def _begin(connection):
+    if connection.dialect.name != "sqlite":
+        return
+    if not writing.get():
+        connection.exec_driver_sql("BEGIN")
+        return
+    until = time.monotonic() + SQLITE_BUSY_MS / 1000
+    # A courtesy: who waits too long for it tries all the same.
+    connection.info[HAS_TURN], waited = _turn.acquire(SQLITE_BUSY_MS / 1000)
+    if waited:
+        time.sleep(2 * POLL_S)  # lets another process in, whose first writer polls too
+    try:
+        _begin_immediate(connection, until)
+    except BaseException:
+        _give_turn(connection)
+        raise
+
+
+def _begin_immediate(connection, until):
+    """SQLite's own waiting grows to 100 ms between looks: too seldom to catch the gap between two turns."""
+    raw = connection.connection.driver_connection
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < until:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(POLL_S)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # once more, for an error in SQLAlchemy's words
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+
+
+def _give_turn(connection):
+    if connection.dialect.name == "sqlite" and connection.info.pop(HAS_TURN, False):
+        _turn.release()
+
+
+def _give_turn_of_a_lost_connection(_connection, record):
+    if record is not None and record.info.pop(HAS_TURN, False):
+        _turn.release()
