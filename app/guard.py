@@ -90,6 +90,16 @@ def takes_up_to(size: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return decorate
 
 
+def looks_first(view: Callable[..., Any]) -> Callable[..., Any]:
+    """This view works before it writes: it calls `begin_writing` itself, and changes nothing until then."""
+    view.looks_first = True  # type: ignore[attr-defined]
+    return view
+
+
+def does_look_first() -> bool:
+    return getattr(current_app.view_functions.get(request.endpoint or ""), "looks_first", False)
+
+
 def init_app(app: Flask) -> None:
     app.before_request(_open_request)
     app.before_request(_same_origin)
@@ -175,6 +185,13 @@ def _begin_writing() -> None:
         request.max_content_length = limit
     if limit is None or (request.content_length or 0) <= limit:
         _read_body()
+    db.session.rollback()
+    if not does_look_first():
+        begin_writing()
+
+
+def begin_writing() -> None:
+    """From here on others may have to wait for this request. What was read before may be old by now."""
     db.session.rollback()
     g.writing_token = writing.set(True)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from flask import Flask, Request, Response, current_app, g, request
 from sqlalchemy.exc import OperationalError
 
+from app import guard
 from app.accounts import audit, duties, service
 from app.accounts.models import LoginSession, User
 from app.errors import DomainError
@@ -63,7 +64,8 @@ def _note_contact() -> None:
     if session is None or request.endpoint == "static":
         return
     if request.method not in SAFE_METHODS:
-        service.seen(session)
+        if not guard.does_look_first():
+            service.seen(session)
     elif service.is_stale(session):
         token_hash = session.token_hash
         db.session.rollback()
@@ -76,6 +78,14 @@ def _note_contact() -> None:
             log.warning("contact not noted: %s", type(error.orig).__name__)
         finally:
             writing.reset(token)
+
+
+def begin_writing() -> None:
+    """For a view that looks first: what every other one that writes did at its beginning."""
+    guard.begin_writing()
+    session: LoginSession | None = g.get("login_session")
+    if session is not None:
+        service.seen(session)
 
 
 def step_cookie_name() -> str:

@@ -6,7 +6,8 @@ and never see it. So numbers come from one row whose lock is held until commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -26,6 +27,7 @@ RESTORED = "restored."
 KEPT_BY_PHONES = timedelta(days=30)  # for so long they keep copies of what was confirmed (SYNC §3)
 
 LEDGER = "feed"
+LOOKING = "feed.looking"
 
 
 @dataclass
@@ -37,6 +39,21 @@ class Ledger:
 
     seq: int
     touched: dict[str, int] = field(default_factory=dict)
+
+
+class NotLocked(Exception):
+    """Something wants a feed number where nothing may be changed yet."""
+
+
+@contextmanager
+def unlocked() -> Iterator[None]:
+    """Within, nobody gets the lock: work that only looks ahead must not change anything."""
+    info = db.session.info
+    info[LOOKING] = True
+    try:
+        yield
+    finally:
+        info.pop(LOOKING, None)
 
 
 def lock() -> None:
@@ -54,6 +71,8 @@ def take(count: int = 1) -> int:
 def _ledger() -> Ledger:
     session = db.session()
     ledger: Ledger | None = session.info.get(LEDGER)
+    if session.info.get(LOOKING):
+        raise NotLocked()
     if ledger is None:
         statement = (
             update(FeedHead).where(FeedHead.id == HEAD).values(seq=FeedHead.seq).returning(FeedHead.seq)
@@ -132,7 +151,10 @@ def restored_lately() -> bool:
 
 
 def touch(*patient_ids: str) -> int:
-    """Note that what pages show about these patients changed. Returns the feed number of the change."""
+    """Note that something about these patients changed. Returns the feed number of the change.
+
+    Stored pages then are old, and what was judged of these patients before is judged again.
+    """
     seq = take()
     _touch(patient_ids, seq)
     return seq

@@ -140,7 +140,7 @@ def _judge(uploader: User, authors: dict[str, User], entries: list[Any], sent_at
             for entry in chunk:
                 _refuse(outcome, entry, {"code": "not_yours", "detail": NOT_YOURS})
             continue
-        results = service.push_sealed(author, chunk, sent_at, echo=True)
+        results = service.push_sealed(author, chunk, sent_at)
         if author_id and author_id not in outcome.authors:
             outcome.authors.append(author_id)
         for entry, result in zip(chunk, results, strict=True):

@@ -7,15 +7,17 @@ fails for a reason nobody foresaw, each of them is taken by itself: one odd visi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.accounts import audit
 from app.accounts.models import AuditLine, User
@@ -52,6 +54,25 @@ class Past:
         self.applied[made.op_id] = made
         if made.replaces is not None:
             self.mended[made.replaces] = made
+
+    def is_empty(self) -> bool:
+        return not self.applied and not self.mended
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within, what was read once is not read again: by itself the session holds its objects weakly."""
+    held: list[object] = []
+
+    def hold(_session: Session, instance: object) -> None:
+        held.append(instance)
+
+    session = db.session()
+    event.listen(session, "loaded_as_persistent", hold)
+    try:
+        yield
+    finally:
+        event.remove(session, "loaded_as_persistent", hold)
 
 
 class Judge:
@@ -92,7 +113,7 @@ class Judge:
             work = kind.together(self.user, [looked.raw["payload"] for looked in run])  # type: ignore[misc]
             for looked in run:
                 try:
-                    result, made = self._judge(looked, work.apply)
+                    result, made = self.judge(looked, work.apply)
                 except (Rejected, Conflict) as no:
                     result, made = self._refused(looked.raw, no), None
                 results.append(result)
@@ -102,16 +123,16 @@ class Judge:
                 if monotonic() > until:
                     break
             work.write()
-        _keep(kept)
+        keep(kept)
         return results
 
     def _alone(self, looked: Looked) -> Result:
         raw = looked.raw
         savepoint = db.session.begin_nested()
         try:
-            result, made = self._judge(looked, self._apply_alone)
+            result, made = self.judge(looked, self._apply_alone)
             if made is not None:
-                _keep([made])
+                keep([made])
             db.session.flush()
             savepoint.commit()
             if made is not None:
@@ -144,7 +165,7 @@ class Judge:
             work.write()
         return applied
 
-    def _judge(self, looked: Looked, apply: Apply) -> tuple[Result, Kept | None]:
+    def judge(self, looked: Looked, apply: Apply) -> tuple[Result, Kept | None]:
         """The result, and what there is to keep of it if it is new. Raises Rejected and Conflict."""
         if looked.fault is not None:
             raise looked.fault
@@ -271,6 +292,6 @@ def _revision(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest:
     )
 
 
-def _keep(kept: list[Kept]) -> None:
+def keep(kept: list[Kept]) -> None:
     feed.enter([one.revision for one in kept])
     audit.write(one.line for one in kept)

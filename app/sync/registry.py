@@ -69,10 +69,13 @@ class Together(Protocol):
     """Several operations of one kind in a row: judged one after the other, written in one go.
 
     `apply` raises Rejected or Conflict without having changed anything, else it has done so in memory only,
-    for the next one to see. Nothing is flushed before `write`.
+    for the next one to see. Nothing is flushed before `write`. `stands`, asked in a later transaction:
+    whether everything is still as it was when this began.
     """
 
     def apply(self, op: Op) -> Applied: ...
+
+    def stands(self) -> bool: ...
 
     def write(self) -> None: ...
 

@@ -11,12 +11,13 @@ from flask_login import current_user
 from marshmallow import Schema
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.accounts import audit, throttle
+from app.accounts import audit, sessions, throttle
 from app.errors import DomainError
 from app.extensions import db, writing
-from app.guard import public, within
+from app.guard import looks_first, public, within
 from app.shared import clock, strictjson
-from app.sync import openapi, queries, reads, service
+from app.sync import foresight, openapi, queries, reads, service
+from app.sync.foresight import Batch
 from app.sync.registry import entities
 from app.sync.schema import (
     MAX_BODY_BYTES,
@@ -38,18 +39,37 @@ PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 
 @bp.post("/api/sync/push")
 @within(*WRITES)
+@looks_first
 def push() -> Response:
-    batch = _batch(PushSchema(), "ops")
-    results = service.push(current_user, batch["ops"], clock.parse_moment(batch["sent_at"]))
-    return jsonify({"server_time": _now(), "results": results})
+    given = _batch(PushSchema(), "ops")
+    batch = Batch.of(given["ops"], clock.parse_moment(given["sent_at"]))
+    foresight.foresee(current_user, batch)
+    _begin_push()
+    return _told(service.take(current_user, batch))
 
 
 @bp.post("/api/sync/sealed")
 @within(*WRITES)
+@looks_first
 def push_sealed() -> Response:
-    batch = _batch(PushSealedSchema(), "sealed")
-    sent_at = clock.parse_moment(batch["sent_at"])
-    results = service.push_sealed(current_user, batch["sealed"], sent_at, echo=batch["echo"])
+    given = _batch(PushSealedSchema(), "sealed")
+    sealed = service.unseal(current_user, given["sealed"], clock.parse_moment(given["sent_at"]))
+    foresight.foresee(current_user, sealed.batch)
+    _begin_push()
+    return _told(service.take_sealed(current_user, sealed, echo=given["echo"]))
+
+
+def _begin_push() -> None:
+    """Whoever sends has been let in; from here on others wait. Counts one push."""
+    sessions.begin_writing()
+    throttle.hit(_push_key(), PUSHES_A_MINUTE, window_s=60)
+
+
+def _push_key() -> str:
+    return f"push:{current_user.id}:{throttle.session_key()}"
+
+
+def _told(results: list[dict[str, Any]]) -> Response:
     return jsonify({"server_time": _now(), "results": results})
 
 
@@ -116,8 +136,8 @@ def health() -> Response:
 
 
 def _batch(schema: Schema, items: str) -> dict[str, Any]:
-    """The batch in the body, its `items` unlooked at: each is judged on its own. Counts one push."""
-    throttle.hit(f"push:{current_user.id}:{throttle.session_key()}", PUSHES_A_MINUTE, window_s=60)
+    """The batch in the body, its `items` unlooked at: each is judged on its own."""
+    throttle.check(_push_key(), PUSHES_A_MINUTE, window_s=60)
     body = json_body()
     outer = list(strictjson.faults(body, inside=lambda key: key != items))
     if outer:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 from typing import Any
-
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 from app import metrics
 from app.accounts.models import User
@@ -17,9 +13,10 @@ from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.shared import clock, strictjson
 from app.shared.ids import new_id
-from app.sync import checks, feed
+from app.sync import checks, feed, foresight
 from app.sync.answers import refusal
-from app.sync.judge import Judge
+from app.sync.foresight import Batch
+from app.sync.judge import Judge, remembering
 from app.sync.registry import Rejected
 
 TURN_S = 0.25
@@ -31,75 +28,63 @@ def push(user: User, ops: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
     Raises OperationalError when the database cannot be written: then nothing of the batch is known to be
     kept, the client sends it again, and what was kept answers `duplicate`.
     """
-    received_at = clock.now()
-    skew = received_at - sent_at
+    return take(user, Batch.of(ops, sent_at))
+
+
+def take(user: User, batch: Batch) -> list[dict[str, Any]]:
+    """The same for a batch that was looked at before others had to wait."""
     results: list[dict[str, Any]] = []
-    looked = [checks.look(raw) for raw in ops]  # before the lock: it asks the database nothing
-    while len(results) < len(ops):
-        results += _turn(user, looked[len(results) :], received_at, skew)
+    while len(results) < len(batch.ops):
+        results += _turn(user, batch, len(results))
         db.session.commit()
-    metrics.pushed(ops, results, received_at, skew.total_seconds())
+    metrics.pushed(
+        [looked.raw for looked in batch.ops], results, batch.received_at, batch.skew.total_seconds()
+    )
     return results
 
 
-def push_sealed(
-    user: User, entries: list[Any], sent_at: datetime, echo: bool = False
-) -> list[dict[str, Any]]:
-    """The same for operations of `user` sealed on a phone; what cannot be opened is refused in its place.
+@dataclass(frozen=True)
+class Sealed:
+    """A batch of sealed operations: what was opened, and the refusals of the rest, each by its place."""
+
+    batch: Batch
+    places: list[int]
+    refused: dict[int, tuple[str | None, Rejected]]
+
+
+def unseal(user: User, entries: list[Any], sent_at: datetime) -> Sealed:
+    """Open the operations that `user` sealed on a phone. Asks the database nothing."""
+    refused: dict[int, tuple[str | None, Rejected]] = {}
+    opened: dict[int, dict[str, Any]] = {}
+    for place, entry in enumerate(entries):
+        try:
+            opened[place] = checks.opened(entry, user.id)
+        except Rejected as no:
+            refused[place] = (checks.id_in(entry), no)
+    return Sealed(Batch.of(list(opened.values()), sent_at), list(opened), refused)
+
+
+def take_sealed(user: User, sealed: Sealed, echo: bool = False) -> list[dict[str, Any]]:
+    """Handle them like any other; what could not be opened is refused in its place. Commits.
 
     With `echo` every refused operation comes back opened, as `op`: the phone may be unable to read its copy.
     """
-    results: dict[int, dict[str, Any]] = {}
-    ops: dict[int, dict[str, Any]] = {}
-    for place, entry in enumerate(entries):
-        try:
-            ops[place] = checks.opened(entry, user.id)
-        except Rejected as no:
-            op_id = checks.id_in(entry)
-            results[place] = refusal(user, op_id, None, "rejected", no.code, no.detail, errors=no.errors)
-    judged = push(user, list(ops.values()), sent_at)
+    results = {
+        place: refusal(user, op_id, None, "rejected", no.code, no.detail, errors=no.errors)
+        for place, (op_id, no) in sealed.refused.items()
+    }
+    judged = take(user, sealed.batch)
     db.session.commit()  # the audit lines, where nothing was left to push
-    for (place, op), result in zip(ops.items(), judged, strict=True):
+    for place, looked, result in zip(sealed.places, sealed.batch.ops, judged, strict=True):
         # What is no clean JSON could not be written back; no phone of ours seals such a thing.
-        shown = echo and result["status"] in ("rejected", "conflict") and not any(strictjson.faults(op))
-        results[place] = {**result, "op": op} if shown else result
-    return [results[place] for place in range(len(entries))]
+        shown = echo and result["status"] in ("rejected", "conflict") and strictjson.sound(looked.raw)
+        results[place] = {**result, "op": looked.raw} if shown else result
+    return [results[place] for place in range(len(results))]
 
 
-def _turn(
-    user: User, ops: list[checks.Looked], received_at: datetime, skew: timedelta
-) -> list[dict[str, Any]]:
-    """Handle as many of `ops` as fit into one turn of holding the feed's lock; at least one.
-
-    A long batch lets others in between: what it has committed so far answers `duplicate` if it is sent again.
-    """
-    feed.lock()
-    # What was read before the lock may be old by now: PostgreSQL let others commit while we waited.
-    db.session.flush()
-    db.session.expire_all()
-    until = monotonic() + TURN_S
-    results: list[dict[str, Any]] = []
-    with _remembering():
-        judge = Judge(user, ops, received_at, skew)
-        while len(results) < len(ops) and (not results or monotonic() < until):
-            results += judge.some(len(results), until)
-    return results
-
-
-@contextmanager
-def _remembering() -> Iterator[None]:
-    """Within, what was read once is not read again: by itself the session holds its objects weakly."""
-    held: list[object] = []
-
-    def hold(_session: Session, instance: object) -> None:
-        held.append(instance)
-
-    session = db.session()
-    event.listen(session, "loaded_as_persistent", hold)
-    try:
-        yield
-    finally:
-        event.remove(session, "loaded_as_persistent", hold)
+def push_sealed(user: User, entries: list[Any], sent_at: datetime) -> list[dict[str, Any]]:
+    """The same at once; refused operations come back opened."""
+    return take_sealed(user, unseal(user, entries, sent_at), echo=True)
 
 
 def submit(
@@ -128,3 +113,23 @@ def submit(
         status = 409 if result["status"] == "conflict" else 403 if result["code"] == "forbidden" else 422
         raise DomainError(result.get("detail", ""), errors=errors, code=result["code"], status=status)
     return result
+
+
+def _turn(user: User, batch: Batch, begin: int) -> list[dict[str, Any]]:
+    """Handle as many operations from `begin` on as fit into one turn of the feed's lock; at least one.
+
+    A long batch lets others in between: what it has committed so far answers `duplicate` if it is sent again.
+    """
+    feed.lock()
+    # What was read before the lock may be old by now: PostgreSQL let others commit while we waited.
+    db.session.flush()
+    db.session.expire_all()
+    until = monotonic() + TURN_S
+    results: list[dict[str, Any]] = []
+    with remembering():
+        judge = Judge(user, batch.ops[begin:], batch.received_at, batch.skew)
+        if begin == 0 and batch.foreseen is not None:
+            results = foresight.confirm(batch.foreseen, judge.past)
+        while len(results) < len(judge.ops) and (not results or monotonic() < until):
+            results += judge.some(len(results), until)
+    return results

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from app.accounts.models import User
 from app.errors import DomainError, NotFound
@@ -40,8 +40,10 @@ class Recording:
     """
 
     def __init__(self, author: User, patient_ids: Iterable[str]) -> None:
-        wanted = select(Patient).where(Patient.id.in_(set(patient_ids)), scope.condition(author, "visit"))
-        self.dossiers = dossier.load(db.session.scalars(wanted))
+        asked = set(patient_ids)
+        self._wanted = and_(Patient.id.in_(asked), scope.condition(author, "visit"))
+        self._touched = feed.touched(asked)  # before anything else: a change meanwhile is then noticed
+        self.dossiers = dossier.load(db.session.scalars(select(Patient).where(self._wanted)))
         self.visits: list[Visit] = []
         self.effects = Effects()
 
@@ -65,6 +67,12 @@ class Recording:
         self.effects.take(visit, known, sheet, op.payload.get("grade"))
         self.visits.append(visit)
         return visit
+
+    def stands(self) -> bool:
+        found = set(db.session.scalars(select(Patient.id).where(self._wanted)))
+        return found == self.dossiers.keys() and feed.touched(self.dossiers) == {
+            patient_id: seq for patient_id, seq in self._touched.items() if patient_id in found
+        }
 
     def write(self) -> None:
         bulk.insert_drafts(db.session(), Visit, self.visits)

@@ -34,7 +34,7 @@ class Creating:
 
     def __init__(self, author: User, payloads: Iterable[dict[str, Any]]) -> None:
         self.recording = recording.Recording(author, named(payloads))
-        self.write = self.recording.write
+        self.write, self.stands = self.recording.write, self.recording.stands
 
     def apply(self, op: Op) -> Applied:
         return _applied(self.recording.record(op))

@@ -17,7 +17,7 @@ from app.patients.models import Patient
 from app.plans.models import PlanItem
 from app.shared import clock
 from app.shared.ids import new_id
-from app.sync import judge
+from app.sync import foresight, judge
 from app.visits.models import Visit
 from tests.app.visits.sheets import payload
 
@@ -120,14 +120,15 @@ def test_what_cannot_be_written_together_is_taken_one_by_one(app, make, monkeypa
     nurse = make.signed_in("village")
     patients = [make.patient() for _ in range(3)]
     ops = [make.op(nurse, "visit.create", payload(patient)) for patient in patients]
-    honest = judge._keep
+    honest = judge.keep
 
     def odd(kept: list[judge.Kept]) -> None:
         honest(kept)
         if any(one.revision.patient_id == patients[1] for one in kept):
             raise KeyError("a fault nobody thought of")
 
-    monkeypatch.setattr(judge, "_keep", odd)
+    monkeypatch.setattr(judge, "keep", odd)
+    monkeypatch.setattr(foresight, "keep", odd)
     assert [r["status"] for r in make.push(nurse, *ops)] == ["applied", "rejected", "applied"]
     monkeypatch.undo()
     assert [r["status"] for r in make.push(nurse, *ops)] == ["duplicate", "applied", "duplicate"]

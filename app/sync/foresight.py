@@ -1,0 +1,117 @@
+"""Judging a push before others have to wait for it.
+
+Under the feed's lock one push at a time is judged, whatever the number of cores. So it is judged before, from
+what can be read without the lock, and under it only asked whether all of that still stands; if not, it is
+judged again. This is for the usual case alone: every operation is new, acceptable, and of one kind that
+allows it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from app.accounts.models import User
+from app.errors import frames_only
+from app.extensions import db
+from app.shared import clock
+from app.sync import checks, feed
+from app.sync.checks import Looked
+from app.sync.judge import Judge, Kept, Past, keep, remembering
+from app.sync.registry import Conflict, Rejected, Together
+
+log = logging.getLogger("nuanxun")
+
+
+@dataclass
+class Foreseen:
+    """Work that is done but for its writing. `changed` and `deleted`: objects taken out of the session."""
+
+    work: Together
+    results: list[dict[str, Any]]
+    kept: list[Kept]
+    changed: list[object]
+    deleted: list[object]
+
+
+@dataclass
+class Batch:
+    """The operations of one push, looked at; `foreseen` where they could be judged ahead."""
+
+    ops: list[Looked]
+    received_at: datetime
+    skew: timedelta
+    foreseen: Foreseen | None = None
+
+    @classmethod
+    def of(cls, ops: Iterable[Any], sent_at: datetime) -> Batch:
+        """Asks the database nothing."""
+        received_at = clock.now()
+        return cls([checks.look(raw) for raw in ops], received_at, received_at - sent_at)
+
+
+def foresee(user: User, batch: Batch) -> None:
+    """Judge `batch` ahead, where that can be done. Changes nothing, and ends the transaction."""
+    kind = batch.ops[0].kind if batch.ops else None
+    if kind is None or kind.together is None or any(op.kind is not kind for op in batch.ops):
+        return
+    try:
+        with remembering(), feed.unlocked(), db.session.no_autoflush:
+            judge = Judge(user, batch.ops, batch.received_at, batch.skew)
+            if judge.past.is_empty():
+                work = kind.together(user, [looked.raw["payload"] for looked in batch.ops])
+                batch.foreseen = _foreseen(judge, work)
+    except (Rejected, Conflict, feed.NotLocked):
+        pass  # to be told under the lock
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        log.error("a push could not be judged ahead: %s", type(error).__name__, exc_info=frames_only(error))
+    finally:
+        db.session.rollback()
+
+
+def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
+    results, kept = [], []
+    for looked in judge.ops:
+        result, made = judge.judge(looked, work.apply)
+        if made is None:
+            return None
+        results.append(result)
+        kept.append(made)
+        judge.past.add(made.revision)
+    session = db.session()
+    deleted = list(session.deleted)
+    changed = [one for one in (*session.dirty, *session.new) if one not in session.deleted]
+    for one in (*changed, *deleted):
+        session.expunge(one)
+    return Foreseen(work, results, kept, changed, deleted)
+
+
+def confirm(foreseen: Foreseen, past: Past) -> list[dict[str, Any]]:
+    """Write what was foreseen, if it still stands; its results, none if it does not. Under the lock."""
+    if not past.is_empty() or not foreseen.work.stands():
+        return []
+    savepoint = db.session.begin_nested()
+    try:
+        with db.session.no_autoflush:
+            db.session.add_all([*foreseen.changed, *foreseen.deleted])
+            for one in foreseen.deleted:
+                db.session.delete(one)
+            foreseen.work.write()
+        keep(foreseen.kept)
+        savepoint.commit()
+        return foreseen.results
+    except (IntegrityError, DataError):
+        pass  # judged one by one, the one that does not fit is told so
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        log.error("what was foreseen failed: %s", type(error).__name__, exc_info=frames_only(error))
+    savepoint.rollback()
+    return []
