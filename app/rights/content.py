@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.grading import service as grading
 from app.observations import service as observations
 from app.orders import service as orders
 from app.orgs import service as orgs
-from app.patients import bindings, consents, identity, rights
+from app.patients import bindings, consents, deciding, identity, rights
 from app.patients.models import FamilyLink, Patient
 from app.patients.purposes import PURPOSES, TEXTS
 from app.patients.schema import CONDITIONS, RELATIONS
@@ -122,9 +123,9 @@ def _relative(link: FamilyLink) -> dict[str, Any]:
                 "purpose": PURPOSES[one.purpose].title,
                 "text": TEXTS[one.purpose, one.text_version],
                 "given": one.given,
-                "said_by": one.said_by,
-                "guardian": one.guardian,
                 "at": _at(one.at),
+                "decided": deciding.spoken(one),
+                **asdict(deciding.of(one)),
             }
             for one in consents.history(link.id)
         ],

@@ -240,7 +240,7 @@ def leaving(w: World) -> tuple[Any, str]:
 def ending(w: World) -> tuple[Any, str]:
     link = w.make.bind(w.make.user("family"), w.ids[MINE]["p"], "姐姐")
     url = w.fill(f"/patients/{{p}}/family/{link}/end", MINE)
-    return w.clients["doctor"].post(url, data={"how": "patient"}, headers=SAME_ORIGIN), "family.end"
+    return w.clients["doctor"].post(url, data={"how": "patient", "said_by": "本人"}, headers=SAME_ORIGIN), "family.end"
 
 
 NEW = {"patient_id": "{p}", "service": "Y02", "phone": "13800138000", "wanted_at": "{t}"}

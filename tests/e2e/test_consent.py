@@ -55,8 +55,9 @@ def test_a_code_from_the_clinic_opens_the_home_of_a_relative_and_withdrawing_clo
     expect(home.locator(f'a[href="/orders/new?patient={patient}"]')).to_be_visible()
 
     page.locator("a.row", has_text="舅舅").click()
-    page.locator("label.chip", has_text="代点服务").click()
-    page.locator("label.chip", has_text="本人").last.click()
+    consents = page.locator('form[action$="/consents"]')
+    consents.locator("label.chip", has_text="代点服务").click()
+    consents.locator("label.chip", has_text="本人").click()
     page.get_by_role("button", name="保存老人的意思").click()
     expect(page.locator("main")).to_contain_text("收回 代点服务")
     until(home, "async () => (await fetch('/family', { headers: { 'X-Sync': '1' } })).ok")
