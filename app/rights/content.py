@@ -36,7 +36,8 @@ MOST_READINGS = 2000  # of who saw the record
 def everything(patient: Patient, reader: User) -> dict[str, Any]:
     """The whole record. A relative gets the identity number masked and other relatives unnamed.
 
-    Moments are local time with offset, days ISO; `payload` is what a phone sent, code point for code point.
+    Moments are local time with offset, days ISO; `payload` is what a phone sent, code point for code
+    point, but for the place of an old visit, which is forgotten (0030).
     """
     family = reader.role == "family"
     return {
