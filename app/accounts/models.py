@@ -117,8 +117,8 @@ class RecoveryCode(db.Model):
 class SignInStep(db.Model):
     """A sign-in that waits for its code, in one browser: only the SHA-256 of that browser's token is kept.
 
-    `kind` is `totp` (the password was right), `sms`, where `user_id` is None for a number nobody has, or `join`:
-    somebody who has no account yet. `carries`, sealed, is what they said about themself.
+    `kind` is `totp` (the password was right), `sms`, where `user_id` is None for a number nobody has, or
+    `join`: somebody who has no account yet; `carries`, sealed, is what they said about themself.
     """
 
     __tablename__ = "sign_in_steps"

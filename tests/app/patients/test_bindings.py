@@ -225,7 +225,9 @@ def test_a_guardians_decision_is_shown_and_audited_from_the_code_to_the_end(clin
     assert refused.status_code == 422 and 'id="end-basis-fault"' in refused.get_data(as_text=True)
     assert clinic.post(clinic.doctor, f"{link}/end", how="patient", **GUARDIAN).status_code == 303
     with clinic.app.app_context():
-        kept = [(c.purpose, c.given, c.guardian, c.capacity, c.wish) for c in db.session.scalars(select(Consent))]
+        kept = [
+            (c.purpose, c.given, c.guardian, c.capacity, c.wish) for c in db.session.scalars(select(Consent))
+        ]
         actions = AuditLine.action.startswith("family."), AuditLine.action.startswith("consent.")
         lines = db.session.scalars(select(AuditLine).where(or_(*actions)).order_by(AuditLine.id))
         audited = [(line.action, line.result) for line in lines if line.action != "family.read"]
