@@ -406,7 +406,7 @@ def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -
         *((town.doctor, f"/visits/new/{form}?patient={town.patient}") for form in sheets.SHEETS),
         (town.family, "/family/bind"),
         (app.test_client(), "/sign-in/join"),
-        (waiting_for_a_code(app, town), "/sign-in/join/code"),
+        (waiting_for_a_code(app, town.doctor, make.patient()), "/sign-in/join/code"),
         (town.doctor, f"/patients/{town.patient}/family"),
         (town.doctor, f"/patients/{town.patient}/copy"),
         (town.doctor, f"/patients/{town.patient}/rights"),  # last: its last form may restrict the record
@@ -435,10 +435,10 @@ def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -
     log_tells_nothing(caplog)
 
 
-def waiting_for_a_code(app: Flask, town: Any) -> FlaskClient:
+def waiting_for_a_code(app: Flask, doctor: FlaskClient, patient: str) -> FlaskClient:
     """Somebody who joins, and is to prove their number."""
-    url = f"/patients/{town.patient}/family/invitations"
-    page = town.doctor.post(url, data={"said_by": "本人"}, headers=SAME_ORIGIN).get_data(as_text=True)
+    url = f"/patients/{patient}/family/invitations"
+    page = doctor.post(url, data={"said_by": "本人"}, headers=SAME_ORIGIN).get_data(as_text=True)
     code = page.partition('id="binding-code">')[2].partition("<")[0]
     form = {"code": code, "name": "王小梅", "phone": "13812345678", "relation": "姑姑"}
     client = app.test_client()
