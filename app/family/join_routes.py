@@ -12,7 +12,7 @@ from app.family.routes import bp
 from app.guard import public
 from app.patients.identity import mask_phone
 
-STAFF_HERE = "这台手机已有人登录。请家属用自己的手机扫码，或先退出登录。"
+STAFF_HERE = "这台手机已有人登录。请家属用自己的手机，或先退出登录。"
 
 
 @bp.get("/sign-in/join")
