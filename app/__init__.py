@@ -47,6 +47,8 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
         SIGN_IN_ADDRESS_TRIES=settings.sign_in_address_tries,
         SIGN_IN_ALL_TRIES=settings.sign_in_all_tries,
         SMS_CODES_A_DAY=settings.sms_codes_a_day,
+        LOCATION_DAYS=settings.location_days,
+        JOIN_DAYS=settings.join_days,
         # Offered where a message really leaves the house; in a demo the log shows it instead.
         SMS_SIGN_IN=settings.sms_codes_a_day > 0 and (settings.sms_sender != "console" or settings.demo),
         SETTINGS=settings,

@@ -55,6 +55,8 @@ class Settings:
     sign_in_address_tries: int
     sign_in_all_tries: int
     sms_codes_a_day: int
+    location_days: int
+    join_days: int
     demo: bool
 
 
@@ -99,6 +101,8 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         sign_in_address_tries=_number(env, "SIGN_IN_ADDRESS_TRIES", 300, low=20, high=100_000),
         sign_in_all_tries=_number(env, "SIGN_IN_ALL_TRIES", 1000, low=100, high=1_000_000),
         sms_codes_a_day=_number(env, "SMS_CODES_A_DAY", 500, low=0, high=100_000),
+        location_days=_number(env, "LOCATION_DAYS", 90, low=1, high=365),
+        join_days=_number(env, "JOIN_DAYS", 30, low=1, high=365),
         demo=_flag(env, "DEMO", False),
     )
 

@@ -15,13 +15,15 @@ NAME = "accounts_hooks"
 
 @dataclass(frozen=True)
 class Hooks:
-    """Both join the caller's transaction.
+    """All join the caller's transaction.
 
     `send_code(user, words, good_until)`: a short message that says a secret; never kept readable.
+    `send_code_to(number, words, good_until)`: the same to somebody who has no account.
     `tell(user, title, words)`: a line in the inbox, about the account itself.
     """
 
     send_code: Callable[[User, str, datetime], None]
+    send_code_to: Callable[[str, str, datetime], None]
     tell: Callable[[User, str, str], None]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -41,6 +41,7 @@ class User(UserMixin, db.Model):
     created_at: Mapped[datetime]
     password_changed_at: Mapped[datetime | None]  # None: never, since created_at
     once_until: Mapped[datetime | None]  # the password is for one sign-in before this moment
+    joined_at: Mapped[datetime | None]  # a relative made it with a code of the clinic; None: the office did
 
     @property
     def is_active(self) -> bool:  # Flask-Login asks
@@ -116,7 +117,8 @@ class RecoveryCode(db.Model):
 class SignInStep(db.Model):
     """A sign-in that waits for its code, in one browser: only the SHA-256 of that browser's token is kept.
 
-    `kind` is `totp` (the password was right) or `sms`; there `user_id` is None for a number nobody has.
+    `kind` is `totp` (the password was right), `sms`, where `user_id` is None for a number nobody has, or
+    `join`: somebody who has no account yet; `carries`, sealed, is what they said about themself.
     """
 
     __tablename__ = "sign_in_steps"
@@ -129,6 +131,7 @@ class SignInStep(db.Model):
     device_id: Mapped[str] = mapped_column(String(64))
     device_name: Mapped[str] = mapped_column(String(100))
     tries: Mapped[int] = mapped_column(default=0)
+    carries: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from flask import Response, current_app, g, make_response, redirect, render_template, request
 from flask_login import current_user
 
-from app.accounts import service, sessions, sms, steps
-from app.accounts.routes import bp, device_name, safe_next
-from app.accounts.schema import DEVICE_ID
+from app.accounts import browser, service, sessions, sms, steps
+from app.accounts.routes import bp, safe_next
 from app.errors import DomainError
 from app.guard import public
-from app.shared.ids import new_id
 
 
 @bp.get("/sign-in")
@@ -24,7 +21,8 @@ def sign_in_page() -> Response:
     if not current_user.is_authenticated and (refusal := g.get("session_refusal")):
         return _refused("accounts/sign_in.html", refusal, 200)
     emptied = sessions.was_emptied()
-    return _show("accounts/sign_in.html", [service.revoked().detail] if emptied else [], revoked=emptied)
+    errors = [service.revoked().detail] if emptied else []
+    return _show("accounts/sign_in.html", errors, revoked=emptied, joined="joined" in request.args)
 
 
 @bp.post("/sign-in")
@@ -34,9 +32,13 @@ def sign_in() -> Response:
 
     def go() -> Response:
         kind, token = service.begin_sign_in(
-            form.get("username", "")[:50], form.get("password", ""), _where(), _step_token()
+            form.get("username", "")[:50], form.get("password", ""), browser.where(), browser.step_token()
         )
-        return _signed_in(token) if kind == "session" else _waiting(token, "/sign-in/code")
+        return (
+            browser.signed_in(token, _next())
+            if kind == "session"
+            else browser.waiting(token, "/sign-in/code", _next())
+        )
 
     return _or_again("accounts/sign_in.html", go)
 
@@ -44,7 +46,7 @@ def sign_in() -> Response:
 @bp.get("/sign-in/code")
 @public
 def sign_in_code_page() -> Response:
-    if steps.waiting("totp", _step_token()) is None:
+    if steps.waiting("totp", browser.step_token()) is None:
         return redirect("/sign-in")  # type: ignore[return-value]
     return _show("accounts/sign_in_code.html")
 
@@ -53,14 +55,13 @@ def sign_in_code_page() -> Response:
 @public
 def sign_in_code() -> Response:
     def go() -> Response:
-        return _signed_in(
-            service.finish_sign_in(
-                _step_token(),
-                request.form.get("code", "")[:30],
-                address=request.remote_addr or "",
-                instead_of=_session_token(),
-            )
+        token = service.finish_sign_in(
+            browser.step_token(),
+            request.form.get("code", "")[:30],
+            address=request.remote_addr or "",
+            instead_of=browser.session_token(),
         )
+        return browser.signed_in(token, _next())
 
     return _or_again("accounts/sign_in_code.html", go)
 
@@ -78,8 +79,8 @@ def sms_ask() -> Response:
     sms.require_offered()
 
     def go() -> Response:
-        token = sms.ask(request.form.get("phone", "")[:30], _where(), _step_token())
-        return _waiting(token, "/sign-in/sms/code")
+        token = sms.ask(request.form.get("phone", "")[:30], browser.where(), browser.step_token())
+        return browser.waiting(token, "/sign-in/sms/code", _next())
 
     return _or_again("accounts/sign_in_sms.html", go)
 
@@ -88,7 +89,7 @@ def sms_ask() -> Response:
 @public
 def sms_code_page() -> Response:
     sms.require_offered()
-    if steps.waiting("sms", _step_token()) is None:
+    if steps.waiting("sms", browser.step_token()) is None:
         return redirect("/sign-in/sms")  # type: ignore[return-value]
     return _show("accounts/sign_in_sms_code.html")
 
@@ -99,14 +100,13 @@ def sms_code() -> Response:
     sms.require_offered()
 
     def go() -> Response:
-        return _signed_in(
-            sms.finish(
-                _step_token(),
-                request.form.get("code", "")[:30],
-                address=request.remote_addr or "",
-                instead_of=_session_token(),
-            )
+        token = sms.finish(
+            browser.step_token(),
+            request.form.get("code", "")[:30],
+            address=request.remote_addr or "",
+            instead_of=browser.session_token(),
         )
+        return browser.signed_in(token, _next())
 
     return _or_again("accounts/sign_in_sms_code.html", go)
 
@@ -143,35 +143,5 @@ def _show(template: str, errors: list[str] | None = None, status: int = 200, **m
     return make_response(html, status)
 
 
-def _where() -> service.Where:
-    device_id = request.form.get("device_id", "").strip()[:64]
-    return service.Where(
-        device_id=device_id if DEVICE_ID.fullmatch(device_id) else new_id(),
-        device_name=device_name(),
-        address=request.remote_addr or "",
-        instead_of=_session_token(),
-    )
-
-
-def _session_token() -> str:
-    return request.cookies.get(sessions.cookie_name(), "")
-
-
-def _step_token() -> str:
-    return request.cookies.get(sessions.step_cookie_name(), "")
-
-
-def _signed_in(token: str) -> Response:
-    response = make_response(redirect(safe_next(request.form.get("next", "")), 303))
-    sessions.give_cookie(response, token)
-    if _step_token():
-        sessions.take_step_cookie(response)
-    return response
-
-
-def _waiting(token: str, address: str) -> Response:
-    """`next` travels on in the address; it is a path of our own."""
-    target = safe_next(request.form.get("next", ""))
-    response = make_response(redirect(f"{address}?next={quote(target)}" if target != "/" else address, 303))
-    sessions.give_step_cookie(response, token)
-    return response
+def _next() -> str:
+    return request.form.get("next", "")

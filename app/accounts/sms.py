@@ -36,11 +36,8 @@ def ask(phone: str, where: Where, former_step: str = "") -> str:
     A number that nobody has, that belongs to staff or to a disabled account gets the same answer and no
     message. Commits. Raises DomainError naming `phone`, and 429: a number has one code a minute, five a day.
     """
-    number = _number(phone)
-    key = codes.digest(number)[:32]
-    throttle.hit(f"sms-minute:{key}", 1, window_s=MINUTE_S)
-    throttle.hit(f"sms-day:{key}", A_DAY, window_s=DAY_S)
-    throttle.hit(f"sms-address:{where.address[:45]}", ADDRESS_AN_HOUR, window_s=HOUR_S)
+    number = number_of(phone)
+    limit(number, where.address)
     user = db.session.scalar(select(User).where(User.phone == number, User.role.in_(BY_SMS), User.active))
     code = codes.digits()
     token = steps.begin(
@@ -52,7 +49,10 @@ def ask(phone: str, where: Where, former_step: str = "") -> str:
         code=code,
         instead_of=former_step,
     )
-    sent = user is not None and _send(user, code)
+    sent = user is not None and within_the_day()
+    if user is not None and sent:
+        words = f"登录验证码 {code}，5 分钟内有效。不要告诉别人。"
+        hooks.registered().send_code(user, words, clock.now() + steps.LASTS)
     audit.note("sms_code.ask", result="ok" if sent else "not_sent", user=user)
     db.session.commit()
     return token
@@ -79,21 +79,26 @@ def finish(token: str, code: str, *, address: str, instead_of: str) -> str:
     return enter(user, attempt, where, means="sms")
 
 
-def _number(phone: str) -> str:
+def number_of(phone: str) -> str:
+    """11 digits. Raises DomainError naming `phone`."""
     number = re.sub(r"[\s-]", "", phone).removeprefix("+86")
     if not re.fullmatch(r"1[0-9]{10}", number):
         raise DomainError("请填写 11 位手机号。", field="phone")
     return number
 
 
-def _send(user: User, code: str) -> bool:
-    """Within the day's limit for the whole house: each message costs money, and somebody may want it to."""
-    limit = current_app.config["SMS_CODES_A_DAY"]
+def limit(number: str, address: str) -> None:
+    """Count one message wanted for this number. Raises DomainError 429. No commit."""
+    key = codes.digest(number)[:32]
+    throttle.hit(f"sms-minute:{key}", 1, window_s=MINUTE_S)
+    throttle.hit(f"sms-day:{key}", A_DAY, window_s=DAY_S)
+    throttle.hit(f"sms-address:{address[:45]}", ADDRESS_AN_HOUR, window_s=HOUR_S)
+
+
+def within_the_day() -> bool:
+    """Count one towards what the whole house sends: each message costs money, and somebody may want it to."""
+    most = current_app.config["SMS_CODES_A_DAY"]
     _, used = throttle.count("sms-everybody", window_s=DAY_S)
-    if used > limit:
-        if used == limit + 1:
-            log.error("ALARM: %d sign-in codes were sent today (SMS_CODES_A_DAY); no more will be", limit)
-        return False
-    words = f"登录验证码 {code}，5 分钟内有效。不要告诉别人。"
-    hooks.registered().send_code(user, words, clock.now() + steps.LASTS)
-    return True
+    if used == most + 1:
+        log.error("ALARM: %d sign-in codes were sent today (SMS_CODES_A_DAY); no more will be", most)
+    return used <= most

@@ -24,6 +24,7 @@ def begin(
     device_id: str,
     device_name: str,
     code: str | None = None,
+    carries: str | None = None,
     instead_of: str = "",
 ) -> str:
     """The token for this browser; the step whose token is `instead_of` ends. No commit."""
@@ -39,6 +40,7 @@ def begin(
             code_hash=code_hash(token, code) if code else None,
             device_id=device_id,
             device_name=device_name,
+            carries=secretbox.seal(carries) if carries else None,
             created_at=now,
             expires_at=now + LASTS,
         )
@@ -52,6 +54,10 @@ def waiting(kind: str, token: str) -> SignInStep | None:
     if step is None or step.kind != kind or step.expires_at <= clock.now() or step.tries >= TRIES:
         return None
     return step
+
+
+def carried(step: SignInStep) -> str:
+    return secretbox.unseal(step.carries or "")
 
 
 def take_a_try(step: SignInStep) -> bool:

@@ -16,7 +16,7 @@ from app.grading import service as grading
 from app.notices.models import SmsMessage
 from app.patients import bindings
 from app.patients import service as patients
-from app.patients.consents import Word
+from app.patients.deciding import Word
 from app.patients.models import Patient
 from app.patients.purposes import USUAL
 from app.plans import service as plans

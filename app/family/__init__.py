@@ -4,7 +4,7 @@ from flask import Flask
 
 
 def init_app(app: Flask) -> None:
-    from app.family import announce, bind_routes, home, routes  # noqa: F401  (adds its routes)
+    from app.family import announce, bind_routes, home, join_routes, routes  # noqa: F401  (adds its routes)
     from app.patients.events import binding_claimed, binding_decided
     from app.pwa.registry import register_pages
 

@@ -10,18 +10,21 @@ from datetime import datetime, time, timedelta
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
+from flask import current_app
 from sqlalchemy import delete
 
 from app.accounts import audit_chain
 from app.accounts import cleanup as accounts_cleanup
 from app.backup import service as backups
 from app.extensions import db
+from app.family import joining
 from app.jobs.models import JobRun
 from app.notices import cleanup as notices_cleanup
 from app.notices import service as notices
 from app.orders import service as orders
 from app.plans import service as plans
 from app.shared import clock
+from app.visits import retention
 
 log = logging.getLogger("nuanxun.jobs")
 RUNS_KEPT = timedelta(days=30)
@@ -79,6 +82,19 @@ def clean_up() -> str:
     return f"{gone} rows deleted" if gone else ""
 
 
+def forget_locations() -> str:
+    """Where visits took place longer ago than LOCATION_DAYS."""
+    before = clock.now() - timedelta(days=current_app.config["LOCATION_DAYS"])
+    gone = retention.forget_locations(before)
+    return f"{gone} visits" if gone else ""
+
+
+def lapse_accounts() -> str:
+    """Accounts that relatives made and no clinic confirmed within JOIN_DAYS."""
+    lapsed = joining.lapse(clock.now() - timedelta(days=current_app.config["JOIN_DAYS"]))
+    return f"{lapsed} disabled" if lapsed else ""
+
+
 def backup() -> str:
     """Tonight's backup, unless it is there already; so it may be tried every hour."""
     return backups.nightly(last_night(clock.now(), BACKUP_AT))
@@ -106,6 +122,16 @@ JOBS = (
     Job(
         "confirm-orders", "hourly: orders done 72 hours ago and not confirmed", confirm_orders,
         IntervalTrigger(hours=1), limit=timedelta(minutes=10), rest=timedelta(minutes=50),
+    ),
+    Job(
+        "locations", "nightly: where visits took place is forgotten after LOCATION_DAYS", forget_locations,
+        CronTrigger(hour=1, minute=10, timezone=clock.LOCAL),
+        limit=timedelta(hours=1), rest=timedelta(hours=12),
+    ),
+    Job(
+        "lapse-accounts", "nightly: relatives' accounts not confirmed in JOIN_DAYS", lapse_accounts,
+        CronTrigger(hour=1, minute=20, timezone=clock.LOCAL),
+        limit=timedelta(minutes=30), rest=timedelta(hours=12),
     ),
     Job(
         "clean-up", "hourly: expired sessions, counters, old notices and runs", clean_up,

@@ -8,4 +8,6 @@ def init_app(app: Flask) -> None:
     from app.notices import routes, service
 
     app.register_blueprint(routes.bp)
-    app.extensions[hooks.NAME] = hooks.Hooks(send_code=service.send_code, tell=service.tell_of_account)
+    app.extensions[hooks.NAME] = hooks.Hooks(
+        send_code=service.send_code, send_code_to=service.send_code_to, tell=service.tell_of_account
+    )

@@ -38,7 +38,7 @@ class SmsMessage(db.Model):
     __table_args__ = (Index(None, "state", "next_try_at"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)  # None: no account yet
     phone: Mapped[str] = mapped_column(String(20))
     text: Mapped[str] = mapped_column(String(200))
     key: Mapped[str] = mapped_column(String(150), unique=True)

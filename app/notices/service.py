@@ -61,6 +61,11 @@ def send_code(user: User, words: str, good_until: datetime) -> None:
     _queue(user.id, words, f"code:{new_id()}", good_until)
 
 
+def send_code_to(phone: str, words: str, good_until: datetime) -> None:
+    """The same to the number of somebody who has no account. No commit."""
+    _put(None, phone, words, f"code:{new_id()}", good_until)
+
+
 def tell_of_account(user: User, title: str, words: str) -> None:
     """Something was changed about the account itself: its owner should know, whoever did it. No commit."""
     notify([user.id], "account", title, words, "/me")
@@ -133,8 +138,11 @@ def send_due(limit: int = 50, sender: Sender | None = None) -> dict[str, int]:
 
 def _queue(user_id: str, text: str, key: str, good_until: datetime | None = None) -> None:
     phone = db.session.scalar(select(User.phone).where(User.id == user_id, User.active))
-    if not phone:
-        return
+    if phone:
+        _put(user_id, phone, text, key, good_until)
+
+
+def _put(user_id: str | None, phone: str, text: str, key: str, good_until: datetime | None) -> None:
     now = clock.now()
     text = SIGN + text
     db.session.add(

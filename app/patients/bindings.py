@@ -7,6 +7,7 @@ confirms that it is the right one. Each function is one thing somebody does, and
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, update
@@ -15,9 +16,9 @@ from app.accounts import audit, codes, throttle
 from app.accounts.models import User
 from app.errors import DomainError, NotFound
 from app.extensions import db
-from app.patients import consents, scope
+from app.patients import consents, deciding, scope
 from app.patients import service as patients
-from app.patients.consents import Word
+from app.patients.deciding import Word
 from app.patients.events import binding_claimed, binding_decided, binding_narrowed
 from app.patients.models import FamilyInvitation, FamilyLink, Patient
 from app.patients.purposes import known
@@ -46,14 +47,13 @@ def invite(actor: User, patient_id: str, purposes: Iterable[str], word: Word) ->
         patient_id=patient.id,
         code_hash=_hash(code),
         purposes=known(purposes),
-        said_by=word.said_by,
-        guardian=word.guardian,
         made_by=actor.id,
         made_at=now,
         expires_at=now + CODE_LASTS,
+        **asdict(word),
     )
     db.session.add(made)
-    audit.note("family.invite", object_id=made.id, patient_id=patient.id)
+    audit.note("family.invite", object_id=made.id, patient_id=patient.id, result=f"ok{word.mark}")
     db.session.commit()
     return made, code
 
@@ -65,21 +65,57 @@ def claim(user: User, code: str, relation: str) -> FamilyInvitation:
     """
     key = f"bind:{user.id}"
     throttle.check_slow(key, FREE_TRIES)
-    throttle.check("bind:everybody", TRIES_OF_ALL, window_s=WINDOW_S)
-    relation = _called(relation)
-    now = clock.now()
-    found = db.session.scalar(select(FamilyInvitation).where(FamilyInvitation.code_hash == _hash(code)))
-    if found is None or not _take(found, user, relation, now):
+    check_tries()
+    relation = called(relation)
+    found = take(user, code, relation)
+    if found is None:
         throttle.count_slow(key)
-        throttle.count("bind:everybody", window_s=WINDOW_S)
+        count_wrong()
         audit.note("family.claim", result="refused:code")
         db.session.commit()
-        raise DomainError("绑定码不对，或者已经用过、过期。请卫生室重新给一个。", field="code")
+        raise wrong_code()
     throttle.forget(key)
-    audit.note("family.claim", object_id=found.id, patient_id=found.patient_id)
-    binding_claimed.send(found.patient_id, invitation=found, relative=user)
     db.session.commit()
     return found
+
+
+def take(user: User, code: str, relation: str) -> FamilyInvitation | None:
+    """The invitation whose code this is, now the user's to wait for; None for a code that opens nothing.
+
+    No commit, and no counting of tries.
+    """
+    found = db.session.scalar(select(FamilyInvitation).where(FamilyInvitation.code_hash == _hash(code)))
+    if found is None or not _take(found, user, relation, clock.now()):
+        return None
+    audit.note("family.claim", object_id=found.id, patient_id=found.patient_id, user=user)
+    binding_claimed.send(found.patient_id, invitation=found, relative=user)
+    return found
+
+
+def is_open(code: str) -> bool:
+    """Whether a relative who has entered nothing yet could take this code now."""
+    statement = select(FamilyInvitation.id).where(
+        FamilyInvitation.code_hash == _hash(code),
+        FamilyInvitation.ended_at.is_(None),
+        FamilyInvitation.claimed_by.is_(None),
+        FamilyInvitation.expires_at > clock.now(),
+    )
+    return db.session.scalar(statement) is not None
+
+
+def check_tries() -> None:
+    """Raises DomainError 429 when too many wrong codes were tried lately, by whomever."""
+    throttle.check("bind:everybody", TRIES_OF_ALL, window_s=WINDOW_S)
+
+
+def count_wrong() -> None:
+    """One wrong code more. No commit."""
+    throttle.count("bind:everybody", window_s=WINDOW_S)
+
+
+def wrong_code() -> DomainError:
+    """One and the same for codes that never were and those that are used up, run out or taken back."""
+    return DomainError("绑定码不对，或者已经用过、过期。请卫生室重新给一个。", field="code")
 
 
 def confirm(actor: User, patient_id: str, invitation_id: str) -> FamilyLink:
@@ -93,12 +129,12 @@ def confirm(actor: User, patient_id: str, invitation_id: str) -> FamilyLink:
         raise DomainError("这位家属的账号已停用，不能绑定。", code="inactive")
     if _bound(relative.id, patient.id) is not None:
         raise DomainError("这位家属已经绑定过了。", code="already_bound")
-    word = Word(invitation.said_by, invitation.guardian)
+    word = deciding.of(invitation)
     link = patients.link_family(
         relative, patient, invitation.relation or patient.name, invitation.purposes, word, actor
     )
     _close(invitation, actor, "confirmed")
-    audit.note("family.confirm", object_id=link.id, patient_id=patient.id)
+    audit.note("family.confirm", object_id=link.id, patient_id=patient.id, result=f"ok{word.mark}")
     binding_decided.send(patient.id, relative_id=relative.id, bound=True)
     db.session.commit()
     return link
@@ -205,7 +241,8 @@ def _take(found: FamilyInvitation, user: User, relation: str, now: datetime) -> 
     return bool(taken.rowcount)  # type: ignore[attr-defined]
 
 
-def _called(relation: str) -> str:
+def called(relation: str) -> str:
+    """What a relative calls the person, fit to be shown. Raises DomainError naming `relation`."""
     relation = relation.strip()
     if blank(relation) or len(relation) > 10 or UNPRINTED.search(relation):
         raise DomainError("请写您怎么称呼老人，比如“妈妈”，不超过 10 个字", field="relation")
@@ -237,7 +274,7 @@ def _end(patient: Patient, link: FamilyLink, actor: User, how: str, word: Word) 
     given, withdrawn = consents.settle(link, (), word, actor)
     link.ended_at, link.ended_by, link.ended_how = clock.now(), actor.id, how
     db.session.flush()
-    audit.note("family.end", object_id=link.id, patient_id=patient.id, result=f"ok:{how}")
+    audit.note("family.end", object_id=link.id, patient_id=patient.id, result=f"ok:{how}{word.mark}")
     _let_phones_know(patient, link, given, withdrawn | {"orders"})
     db.session.commit()
 

@@ -7,27 +7,18 @@ counts at once; each change adds a row to the history (Consent), which nobody ch
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict
 
 from sqlalchemy import delete, select
 
 from app.accounts import audit
 from app.accounts.models import User
 from app.extensions import db
+from app.patients.deciding import Word
 from app.patients.models import Consent, FamilyGrant, FamilyLink
 from app.patients.purposes import PURPOSES, known
 from app.shared import clock
 from app.shared.ids import new_id
-
-SAID_BY = ("本人", "监护人")
-
-
-@dataclass(frozen=True)
-class Word:
-    """Who said so. `guardian` names the one who speaks for a person that cannot decide."""
-
-    said_by: str = "本人"
-    guardian: str | None = None
 
 
 def standing(link_ids: Iterable[str]) -> dict[str, set[str]]:
@@ -72,16 +63,15 @@ def _remember(link: FamilyLink, purpose: str, given: bool, word: Word, by: User 
             purpose=purpose,
             given=given,
             text_version=PURPOSES[purpose].version,
-            said_by=word.said_by,
-            guardian=word.guardian,
             recorded_by=by.id if by else None,
             at=clock.now(),
+            **asdict(word),
         )
     )
     audit.note(
         "consent.give" if given else "consent.withdraw",
         object_id=link.id,
         patient_id=link.patient_id,
-        result=f"ok:{purpose}",
+        result=f"ok:{purpose}{word.mark}",
         user=by,
     )

@@ -11,14 +11,13 @@ from app.accounts import audit
 from app.accounts import service as accounts
 from app.errors import DomainError, only_typed
 from app.guard import may
-from app.patients import bindings, consents, scope
-from app.patients.consents import SAID_BY, Word
+from app.patients import bindings, consents, deciding, scope
+from app.patients.deciding import Word
 from app.patients.identity import mask_phone
 from app.patients.models import FamilyInvitation, Patient
 from app.patients.purposes import PURPOSES, TEXTS, USUAL
 from app.shared import qr
 from app.shared.page import page
-from app.shared.words import UNPRINTED, blank
 
 bp = Blueprint("bindings", __name__)
 
@@ -36,7 +35,7 @@ def relatives(patient_id: str) -> Response:
 def invite(patient_id: str) -> Response:
     """The code is on this one answer, and nowhere else."""
     try:
-        made, code = bindings.invite(current_user, patient_id, _purposes(), _word())
+        made, code = bindings.invite(current_user, patient_id, _purposes(), deciding.from_form(request.form))
     except DomainError as no:
         return _page(scope.get(current_user, patient_id, "bind"), only_typed(no))
     return _page(scope.get(current_user, patient_id, "bind"), made=made, code=code)
@@ -64,9 +63,10 @@ def relative(patient_id: str, link_id: str) -> Response:
 @may("bind")
 def change(patient_id: str, link_id: str) -> Response:
     try:
-        bindings.change(current_user, patient_id, link_id, _purposes(), _word())
+        word = deciding.from_form(request.form)
+        bindings.change(current_user, patient_id, link_id, _purposes(), word)
     except DomainError as no:
-        return _relative(patient_id, link_id, only_typed(no))
+        return _relative(patient_id, link_id, only_typed(no), "consents")
     return redirect(f"/patients/{patient_id}/family/{link_id}", 303)  # type: ignore[return-value]
 
 
@@ -74,11 +74,11 @@ def change(patient_id: str, link_id: str) -> Response:
 @may("bind")
 def end(patient_id: str, link_id: str) -> Response:
     how = request.form.get("how", "")
-    word = Word() if how == "patient" else Word("卫生室")
     try:
+        word = deciding.from_form(request.form) if how == "patient" else Word("卫生室")
         bindings.end(current_user, patient_id, link_id, how, word)
     except DomainError as no:
-        return _relative(patient_id, link_id, only_typed(no))
+        return _relative(patient_id, link_id, only_typed(no), "end")
     return redirect(f"/patients/{patient_id}/family", 303)  # type: ignore[return-value]
 
 
@@ -98,19 +98,6 @@ def _purposes() -> list[str]:
     return ticked
 
 
-def _word() -> Word:
-    """Who said so, as the form has it."""
-    said_by = request.form.get("said_by", "")
-    if said_by not in SAID_BY:
-        raise DomainError("请选择是谁表示同意", field="said_by")
-    if said_by == "本人":
-        return Word()
-    guardian = request.form.get("guardian", "").strip()
-    if blank(guardian) or len(guardian) > 50 or UNPRINTED.search(guardian):
-        raise DomainError("请写监护人的姓名和关系，不超过 50 个字", field="guardian")
-    return Word(said_by, guardian)
-
-
 def _page(
     patient: Patient,
     no: DomainError | None = None,
@@ -119,7 +106,7 @@ def _page(
 ) -> Response:
     links = bindings.links_of_patient(patient.id)
     agreed = consents.standing(link.id for link, _ in links)
-    link = f"{request.host_url}family/bind#{code}" if code else ""
+    link = f"{request.host_url}sign-in/join#{code}" if code else ""
     return page(
         "patients/family.html",
         status=no.status if no else 200,
@@ -139,10 +126,17 @@ def _page(
 def _waiting(invitation: FamilyInvitation) -> dict[str, Any]:
     who = accounts.get(invitation.claimed_by)
     titles = [PURPOSES[key].title for key in invitation.purposes if key in PURPOSES]
-    return {"it": invitation, "who": who, "phone": mask_phone(who.phone) if who else "", "titles": titles}
+    return {
+        "it": invitation,
+        "who": who,
+        "phone": mask_phone(who.phone) if who else "",
+        "titles": titles,
+        "decided": deciding.spoken(invitation),
+    }
 
 
-def _relative(patient_id: str, link_id: str, no: DomainError | None = None) -> Response:
+def _relative(patient_id: str, link_id: str, no: DomainError | None = None, part: str = "") -> Response:
+    """`part`: which of the two forms was refused."""
     patient, link = bindings.one(current_user, patient_id, link_id)
     audit.read("family.read", link.id, patient_id=patient.id)
     changes = consents.history(link.id)
@@ -156,6 +150,8 @@ def _relative(patient_id: str, link_id: str, no: DomainError | None = None) -> R
         user=user,
         phone=mask_phone(user.phone) if user else "",
         changes=[(one, PURPOSES[one.purpose], TEXTS[one.purpose, one.text_version]) for one in changes],
+        spoken={one.id: deciding.spoken(one) for one in changes},
+        part=part,
         names=accounts.names({one.recorded_by for one in changes if one.recorded_by}),
         how=bindings.HOW,
         **_form(no, consents.standing([link.id])[link.id]),
@@ -168,8 +164,9 @@ def _form(no: DomainError | None, standing: Any) -> dict[str, Any]:
     errors = {error["pointer"].strip("/"): error["message"] for error in no.errors} if no else {}
     return {
         "purposes": PURPOSES.values(),
-        "ticked": request.form.getlist("purpose") if posted else standing,
-        "said_by": SAID_BY,
+        "ticked": request.form.getlist("purpose") if posted and "how" not in request.form else standing,
+        "said_by": deciding.SAID_BY,
+        "capacities": deciding.CAPACITY.items(),
         "given": request.form if posted else {},
         "errors": errors,
         "fault": no.detail if no is not None and not errors else "",

@@ -78,11 +78,27 @@ class FamilyGrant(db.Model):
     purpose: Mapped[str] = mapped_column(String(12), primary_key=True)
 
 
-class Consent(db.Model):
+class Decision:
+    """Who decided: 本人; 监护人, who then is named; 家属 who gave a binding back; 卫生室.
+
+    `capacity`: why a guardian decides, a key of consents.CAPACITY; `basis`: what shows that they are it;
+    `wish`: what the person themself would have, who understands some of it. Older rows have all of a
+    guardian in `guardian`.
+    """
+
+    said_by: Mapped[str] = mapped_column(String(6))
+    guardian: Mapped[str | None] = mapped_column(String(50))
+    guardian_relation: Mapped[str | None] = mapped_column(String(20))
+    capacity: Mapped[str | None] = mapped_column(String(8))
+    basis: Mapped[str | None] = mapped_column(String(50))
+    wish: Mapped[str | None] = mapped_column(String(200))
+
+
+class Consent(Decision, db.Model):
     """One consent given or withdrawn. Rows are added, never changed.
 
-    `said_by`: 本人, 监护人 (named in `guardian`), or 家属 who gave it back. `text_version`: of the words that
-    were read to them (purposes.py). `recorded_by` None: written by the migration for older bindings.
+    `text_version`: of the words that were read to them (purposes.py). `recorded_by` None: written by the
+    migration for older bindings.
     """
 
     __tablename__ = "consents"
@@ -93,13 +109,11 @@ class Consent(db.Model):
     purpose: Mapped[str] = mapped_column(String(12))
     given: Mapped[bool]
     text_version: Mapped[str] = mapped_column(String(10))
-    said_by: Mapped[str] = mapped_column(String(6))
-    guardian: Mapped[str | None] = mapped_column(String(50))
     recorded_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     at: Mapped[datetime]
 
 
-class FamilyInvitation(db.Model):
+class FamilyInvitation(Decision, db.Model):
     """A code made at the clinic, entered by a relative (`claimed_*`), then confirmed by the clinic.
 
     Only a keyed hash of the code is kept. `expires_at`: until then it may be entered, and once
@@ -112,8 +126,6 @@ class FamilyInvitation(db.Model):
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), index=True)
     code_hash: Mapped[str] = mapped_column(String(64), unique=True)
     purposes: Mapped[list]
-    said_by: Mapped[str] = mapped_column(String(6))
-    guardian: Mapped[str | None] = mapped_column(String(50))
     made_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -12,6 +12,7 @@ from app.accounts.models import User
 from app.extensions import db
 from app.orgs import service as orgs
 from app.patients import consents, identity, scope
+from app.patients.deciding import Word
 from app.patients.events import patient_changed
 from app.patients.models import FamilyGrant, FamilyLink, Patient
 from app.patients.purposes import PURPOSES
@@ -104,7 +105,7 @@ def link_family(
     patient: Patient,
     relation: str,
     purposes: Iterable[str] = tuple(PURPOSES),
-    word: consents.Word = consents.Word(),  # noqa: B008  (frozen)
+    word: Word = Word(),  # noqa: B008  (frozen)
     by: User | None = None,
 ) -> FamilyLink:
     """Bind a relative; `purposes` is what the person consents to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.grading import service as grading
 from app.observations import service as observations
 from app.orders import service as orders
 from app.orgs import service as orgs
-from app.patients import bindings, consents, identity, rights
+from app.patients import bindings, consents, deciding, identity, rights
 from app.patients.models import FamilyLink, Patient
 from app.patients.purposes import PURPOSES, TEXTS
 from app.patients.schema import CONDITIONS, RELATIONS
@@ -35,7 +36,8 @@ MOST_READINGS = 2000  # of who saw the record
 def everything(patient: Patient, reader: User) -> dict[str, Any]:
     """The whole record. A relative gets the identity number masked and other relatives unnamed.
 
-    Moments are local time with offset, days ISO; `payload` is what a phone sent, code point for code point.
+    Moments are local time with offset, days ISO; `payload` is what a phone sent, code point for code
+    point, but for the place of an old visit, which is forgotten (0030).
     """
     family = reader.role == "family"
     return {
@@ -122,9 +124,9 @@ def _relative(link: FamilyLink) -> dict[str, Any]:
                 "purpose": PURPOSES[one.purpose].title,
                 "text": TEXTS[one.purpose, one.text_version],
                 "given": one.given,
-                "said_by": one.said_by,
-                "guardian": one.guardian,
                 "at": _at(one.at),
+                "decided": deciding.spoken(one),
+                **asdict(deciding.of(one)),
             }
             for one in consents.history(link.id)
         ],

@@ -7,7 +7,7 @@ export function start() {
     const sheet = button && document.getElementById(button.dataset.confirm);
     if (!sheet?.showModal) return;
     event.preventDefault();
-    ask(sheet, button);
+    if (button.form.reportValidity()) ask(sheet, button);
   });
 }
 

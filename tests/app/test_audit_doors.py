@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from app.accounts import codes
 from app.accounts.models import AuditLine
 from app.extensions import db
 from app.shared.ids import new_id
@@ -43,6 +45,8 @@ NO_LINE = {
     "GET /patients/new": "an empty form",
     "GET /readyz": OPEN_AND_NOBODYS,
     "GET /sign-in": OPEN_AND_NOBODYS,
+    "GET /sign-in/join": "an empty form",
+    "GET /sign-in/join/code": "asks for a code, tells the masked number that this browser gave",
     "GET /static/<path:filename>": OPEN_AND_NOBODYS,
     "GET /sw.js": OPEN_AND_NOBODYS,
     "GET /sw/<name>.js": OPEN_AND_NOBODYS,
@@ -192,6 +196,33 @@ def binding(w: World) -> tuple[Any, str]:
     return relative.post("/family/bind", data=form, headers=SAME_ORIGIN), "family.claim"
 
 
+def joining(w: World) -> tuple[Any, str]:
+    """A relative without an account, with the code of an invitation."""
+    url = f"/patients/{w.make.patient()}/family/invitations"
+    page = w.clients["doctor"].post(url, data={"said_by": "本人"}, headers=SAME_ORIGIN)
+    found = re.search(r'id="binding-code">([^<]+)<', page.get_data(as_text=True))
+    assert found is not None
+    w.stranger = w.app.test_client()  # type: ignore[attr-defined]
+    phone = f"138{w.make.next():08d}"
+    form = {
+        "code": found[1],
+        "name": "王小梅",
+        "phone": phone,
+        "relation": "姑姑",
+        "password": "梅花 47 朵开在山亭",
+    }
+    return w.stranger.post("/sign-in/join", data=form, headers=SAME_ORIGIN), "family.join"  # type: ignore[attr-defined]
+
+
+def joining_by_text(w: World) -> tuple[Any, str]:
+    w.app.config["SMS_SIGN_IN"] = True
+    with patch.object(codes, "digits", lambda: "123456"):
+        joining(w)
+    w.app.config["SMS_SIGN_IN"] = False
+    code = {"code": "123456"}
+    return w.stranger.post("/sign-in/join/code", data=code, headers=SAME_ORIGIN), "family.join"  # type: ignore[attr-defined]
+
+
 def confirming_a_relative(w: World) -> tuple[Any, str]:
     binding(w)
     page = w.clients["doctor"].get(w.fill("/patients/{p}/family", MINE)).get_data(as_text=True)
@@ -240,7 +271,9 @@ def leaving(w: World) -> tuple[Any, str]:
 def ending(w: World) -> tuple[Any, str]:
     link = w.make.bind(w.make.user("family"), w.ids[MINE]["p"], "姐姐")
     url = w.fill(f"/patients/{{p}}/family/{link}/end", MINE)
-    return w.clients["doctor"].post(url, data={"how": "patient"}, headers=SAME_ORIGIN), "family.end"
+    return w.clients["doctor"].post(
+        url, data={"how": "patient", "said_by": "本人"}, headers=SAME_ORIGIN
+    ), "family.end"
 
 
 NEW = {"patient_id": "{p}", "service": "Y02", "phone": "13800138000", "wanted_at": "{t}"}
@@ -316,6 +349,8 @@ LINES: dict[str, Callable[[World], tuple[Any, str]]] = {
         "doctor", "/patients/{p}/grade/raise", "grade.raise", colour="red", reason="家里没有人"
     ),
     "POST /sign-in": signing_in("/sign-in", False),
+    "POST /sign-in/join": joining,
+    "POST /sign-in/join/code": joining_by_text,
     "POST /sign-out": signing_out("/sign-out"),
     "POST /visits": post("doctor", "/visits", "visit.create", form="general", patient_id="{p}"),
     "POST /visits/<visit_id>/correct": post(

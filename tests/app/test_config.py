@@ -29,6 +29,8 @@ WRONG = [
     ({"SIGN_IN_ADDRESS_TRIES": "19"}, "SIGN_IN_ADDRESS_TRIES must be a whole number from 20"),
     ({"SIGN_IN_ALL_TRIES": "99"}, "SIGN_IN_ALL_TRIES must be a whole number from 100"),
     ({"SMS_CODES_A_DAY": "many"}, "SMS_CODES_A_DAY must be a whole number from 0"),
+    ({"LOCATION_DAYS": "0"}, "LOCATION_DAYS must be a whole number from 1 to 365"),
+    ({"JOIN_DAYS": "366"}, "JOIN_DAYS must be a whole number from 1 to 365"),
     ({"SESSION_HOURS": "eight"}, "SESSION_HOURS must be a whole number"),
     ({"SECRET_KEY_FALLBACKS": f"{SECRET},short"}, "SECRET_KEY_FALLBACKS must be former"),
     ({"LOCK_MINUTES": "61"}, "LOCK_MINUTES must be a whole number from 1 to 60"),

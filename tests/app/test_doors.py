@@ -14,6 +14,10 @@ OPEN = {
     "accounts.sms_code_page",
     "accounts.sms_page",
     "auth.login",
+    "family.join",
+    "family.join_code",
+    "family.join_code_page",
+    "family.join_page",
     "auth.wiped",  # a revoked phone's session is refused everywhere; the view takes nothing else as proof
     "operations.ready",
     "operations.show_metrics",  # to this machine, or with a token

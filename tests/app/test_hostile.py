@@ -405,6 +405,8 @@ def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -
         (town.doctor, "/handover"),
         *((town.doctor, f"/visits/new/{form}?patient={town.patient}") for form in sheets.SHEETS),
         (town.family, "/family/bind"),
+        (app.test_client(), "/sign-in/join"),
+        (waiting_for_a_code(app, town.doctor, make.patient()), "/sign-in/join/code"),
         (town.doctor, f"/patients/{town.patient}/family"),
         (town.doctor, f"/patients/{town.patient}/copy"),
         (town.doctor, f"/patients/{town.patient}/rights"),  # last: its last form may restrict the record
@@ -431,6 +433,17 @@ def test_every_form_of_every_page_survives_every_text(app, make, town, caplog) -
     assert posted > 20
     assert "unexpected" not in caplog.text
     log_tells_nothing(caplog)
+
+
+def waiting_for_a_code(app: Flask, doctor: FlaskClient, patient: str) -> FlaskClient:
+    """Somebody who joins, and is to prove their number."""
+    url = f"/patients/{patient}/family/invitations"
+    page = doctor.post(url, data={"said_by": "本人"}, headers=SAME_ORIGIN).get_data(as_text=True)
+    code = page.partition('id="binding-code">')[2].partition("<")[0]
+    form = {"code": code, "name": "王小梅", "phone": "13812345678", "relation": "姑姑"}
+    client = app.test_client()
+    assert client.post("/sign-in/join", data=form, headers=SAME_ORIGIN).status_code == 303
+    return client
 
 
 def test_bodies_that_are_not_what_they_say(app, make, town) -> None:

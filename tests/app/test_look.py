@@ -179,6 +179,9 @@ def test_no_field_but_those_of_the_sign_in_is_filled_in_by_the_browser() -> None
         ("accounts/password.html", "username"),
         ("accounts/sign_in_sms.html", "tel-national"),
         ("accounts/two_step.html", "username"),
+        ("family/join.html", "name"),
+        ("family/join.html", "tel-national"),
+        ("family/join.html", "new-password"),
     }
 
 

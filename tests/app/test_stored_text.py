@@ -252,15 +252,34 @@ class World:
         """What is written where a relative is bound, and where a record is opened or restricted."""
         patient, doctor = self.people[0], self.doctor
         link = self.make.bind(self.make.user("family"), patient)
-        said = {"said_by": "监护人", "guardian": self.plant("guardian who agrees", 50), "purpose": "state"}
+        said = {
+            "said_by": "监护人",
+            "guardian": self.plant("guardian who agrees", 50),
+            "guardian_relation": self.plant("relation of a guardian", 20),
+            "capacity": "limited",
+            "basis": self.plant("basis of a guardian", 50),
+            "wish": self.plant("wish of the person", 200),
+            "purpose": "state",
+        }
         self.posted(doctor, f"/patients/{patient}/family/{link}/consents", **said)
         self.bindings.append(f"/patients/{patient}/family/{link}")
+        self.joining(patient)
         why = {"reason": "other", "note": self.plant("note on a reason", 100)}
         assert doctor.post(f"/patients/{patient}/numbers", data=why, headers=SAME_ORIGIN).status_code == 200
         payload = self.make.patient_payload(**self.texts("patient.create"))
         self.put_aside = self.done(doctor, "patient.create", payload)
         asked = {"asked_by": "本人", "reason": self.plant("reason of a restriction", 100)}
         self.posted(doctor, f"/patients/{self.put_aside}/restriction", **asked)
+
+    def joining(self, patient: str) -> None:
+        """A relative without an account, who waits for the clinic."""
+        url = f"/patients/{patient}/family/invitations"
+        page = self.doctor.post(url, data={"said_by": "本人"}, headers=SAME_ORIGIN).get_data(as_text=True)
+        code = page.partition('id="binding-code">')[2].partition("<")[0]
+        who = {"name": self.plant("name of a newcomer", 50), "phone": "13812345699", "relation": "奶奶"}
+        form = {**who, "code": code, "password": "梅花 47 朵开在山亭"}
+        self.posted(self.app.test_client(), "/sign-in/join", **form)
+        self.bindings.append(f"/patients/{patient}/family")
 
     @staticmethod
     def posted(client: FlaskClient, url: str, **data: str) -> None:
@@ -426,7 +445,7 @@ def what_leaves_the_house_carries_none_of_it(app: Flask) -> None:
         told = db.session.scalars(db.select(Notice)).all()
         assert any(TOKEN.search(notice.title + notice.text) for notice in told)
         for notice in told:
-            assert re.fullmatch(r"/[a-z]+(/[0-9a-f-]{36})?", notice.url), notice.url
+            assert re.fullmatch(r"/[a-z]+(/[0-9a-f-]{36}(/family)?)?", notice.url), notice.url
         token = writing.set(True)
         audit_chain.link()
         last = db.session.scalar(db.select(db.func.max(AuditLine.position)))

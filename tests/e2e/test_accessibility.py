@@ -113,7 +113,7 @@ def test_no_main_screen_has_a_serious_fault_or_is_wider_than_a_small_phone(serve
     reader = Reader()
     doctor = phone("doctor")
     page = doctor.page
-    reader.visit(page, "/sign-in", "/offline")
+    reader.visit(page, "/sign-in", "/sign-in/join", "/offline")
     doctor.sign_in(server.account("doctor"))
     reader.visit(page, "/today", "/patients", "/patients?find=1&q=zzz", "/outbox", "/me", "/notices")
     red, yellow, unrated = (a_patient(page, grade) for grade in ("red", "yellow", "unrated"))

@@ -17,7 +17,7 @@ CODE = re.compile(r'id="binding-code">([^<]+)<')
 
 class Relatives:
     def __init__(self, ground: Ground) -> None:
-        self.make, self.doctor = ground.make, ground.town.doctor
+        self.ground, self.make, self.doctor = ground, ground.make, ground.town.doctor
         self.manager = ground.make.signed_in("manager")
 
     def sources(self) -> list[Source]:
@@ -30,6 +30,8 @@ class Relatives:
             lambda: (self.manager, f"/patients/{self.restricted()}/rights"),
             lambda: (self.make.signed_in("family"), "/family/bind"),
             self.at_home,
+            lambda: (self.ground.app.test_client(), "/sign-in/join"),
+            self.joining,
         ]
 
     def code(self) -> str:
@@ -53,6 +55,13 @@ class Relatives:
         relative, patient = self.make.signed_in("family"), self.make.patient()
         self.make.bind(relative.username, patient)  # type: ignore[attr-defined]
         return relative, f"/family/{patient}"
+
+    def joining(self) -> tuple[FlaskClient, str]:
+        """Somebody without an account, whose number is to be proved."""
+        client = self.ground.app.test_client()
+        form = {"name": "王小梅", "phone": f"138{self.make.next():08d}", "relation": "姑姑"}
+        assert post(client, "/sign-in/join", code=self.code(), **form).status_code == 303
+        return client, "/sign-in/join/code"
 
     def restricted(self) -> str:
         patient = self.make.patient()

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import DBAPIError
 
+from app.accounts.models import AuditLine
 from app.extensions import db, writing
-from app.patients.models import Consent, FamilyGrant, FamilyInvitation
+from app.patients.models import Consent, FamilyGrant, FamilyInvitation, FamilyLink
 from app.shared import clock
+from app.shared.ids import new_id
 from tests.app.orders.town import in_days
 from tests.factories import Factory
 
@@ -173,10 +175,102 @@ def test_a_consent_to_something_that_is_not_asked_for_is_none(clinic: Clinic) ->
 
 def test_who_agrees_must_be_said(clinic: Clinic) -> None:
     url = f"/patients/{clinic.mother}/family/invitations"
-    assert "请选择是谁表示同意" in clinic.post(clinic.doctor, url).get_data(as_text=True)
-    nameless = clinic.post(clinic.doctor, url, said_by="监护人", purpose=["orders"])
-    assert nameless.status_code == 422 and "请写监护人的姓名和关系" in nameless.get_data(as_text=True)
-    assert clinic.invite("orders", said_by="监护人", guardian="王建国（儿子）")
+    assert "请选择是谁表示的" in clinic.post(clinic.doctor, url).get_data(as_text=True)
+    assert not clinic.invitation()
+
+
+GUARDIAN = {
+    "said_by": "监护人",
+    "guardian": "王建国",
+    "guardian_relation": "儿子",
+    "capacity": "none",
+    "basis": "区法院判决书",
+}
+LIMITED = {**GUARDIAN, "capacity": "limited", "wish": "愿意女儿来看"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("guardian", " ", "请写明监护人姓名"),
+        ("guardian", "王" * 51, "监护人姓名不能超过 50 个字"),
+        ("guardian_relation", "", "请写明监护人和老人的关系"),
+        ("capacity", "", "请选择老人的行为能力"),
+        ("capacity", "full", "请选择老人的行为能力"),
+        ("basis", "\u3164", "请写明监护的依据"),
+        ("basis", "a\u202eb", "监护的依据含有无法识别的字符"),
+        ("wish", "", "请写明老人自己的意愿"),
+        ("wish", "愿" * 201, "老人自己的意愿不能超过 200 个字"),
+    ],
+)
+def test_a_guardian_says_who_they_are_and_why(clinic: Clinic, name: str, value: str, words: str) -> None:
+    url = f"/patients/{clinic.mother}/family/invitations"
+    answer = clinic.post(clinic.doctor, url, **{**LIMITED, name: value})
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422 and words in page
+    assert name == "guardian" or 'value="王建国"' in page  # what was typed is still there
+    assert not clinic.invitation()
+
+
+def test_a_guardians_decision_is_shown_and_audited_from_the_code_to_the_end(clinic: Clinic) -> None:
+    clinic.claim(clinic.invite("state", "orders", **LIMITED))
+    told = "监护人 王建国（儿子，老人限制民事行为能力，区法院判决书；老人自己的意愿：愿意女儿来看）"
+    assert told in words(clinic.doctor.get(f"/patients/{clinic.mother}/family"))
+    clinic.decide("confirm")
+    link = clinic.link()
+    assert words(clinic.doctor.get(link)).count(told) == 2
+    clinic.post(clinic.doctor, f"{link}/consents", purpose=["state"], **GUARDIAN)
+    assert "监护人 王建国（儿子，老人无民事行为能力，区法院判决书）" in words(clinic.doctor.get(link))
+    refused = clinic.post(clinic.doctor, f"{link}/end", how="patient", **{**GUARDIAN, "basis": ""})
+    assert refused.status_code == 422 and 'id="end-basis-fault"' in refused.get_data(as_text=True)
+    assert clinic.post(clinic.doctor, f"{link}/end", how="patient", **GUARDIAN).status_code == 303
+    with clinic.app.app_context():
+        kept = [
+            (c.purpose, c.given, c.guardian, c.capacity, c.wish) for c in db.session.scalars(select(Consent))
+        ]
+        actions = AuditLine.action.startswith("family."), AuditLine.action.startswith("consent.")
+        lines = db.session.scalars(select(AuditLine).where(or_(*actions)).order_by(AuditLine.id))
+        audited = [(line.action, line.result) for line in lines if line.action != "family.read"]
+    assert sorted(kept) == [
+        ("orders", False, "王建国", "none", None),
+        ("orders", True, "王建国", "limited", "愿意女儿来看"),
+        ("state", False, "王建国", "none", None),
+        ("state", True, "王建国", "limited", "愿意女儿来看"),
+    ]
+    assert audited == [
+        ("family.invite", "ok:guardian_limited"),
+        ("family.claim", "ok"),
+        ("consent.give", "ok:orders:guardian_limited"),
+        ("consent.give", "ok:state:guardian_limited"),
+        ("family.confirm", "ok:guardian_limited"),
+        ("consent.withdraw", "ok:orders:guardian_none"),
+        ("consent.withdraw", "ok:state:guardian_none"),
+        ("family.end", "ok:patient:guardian_none"),
+    ]
+
+
+def test_what_is_asked_of_a_guardian_is_nothing_to_the_person_themself(clinic: Clinic) -> None:
+    clinic.claim(clinic.invite("state", **{**LIMITED, "said_by": "本人"}))
+    clinic.decide("confirm")
+    with clinic.app.app_context():
+        kept = db.session.scalars(select(Consent)).one()
+        assert (kept.said_by, kept.guardian, kept.capacity, kept.wish) == ("本人", None, None, None)
+
+
+def test_a_guardian_of_before_is_shown_as_it_was_written(clinic: Clinic) -> None:
+    link = clinic.bind()
+    with clinic.app.app_context():
+        token = writing.set(True)
+        found = db.session.scalars(select(FamilyLink)).one()
+        db.session.add(
+            Consent(
+                id=new_id(), patient_id=found.patient_id, link_id=found.id, purpose="state", given=True,
+                text_version="2026-06", said_by="监护人", guardian="王建国（儿子）", at=clock.now(),
+            )
+        )  # fmt: skip
+        db.session.commit()
+        writing.reset(token)
+    assert "监护人 王建国（儿子）" in words(clinic.doctor.get(link))
 
 
 def test_what_is_withheld_is_said_in_honest_words(clinic: Clinic) -> None:
@@ -257,7 +351,8 @@ def test_a_binding_ends_by_whoever_wants_it(clinic: Clinic, how: str) -> None:
     if how == "relative":
         answer = clinic.post(clinic.daughter, f"/family/{clinic.mother}/leave")
     else:
-        answer = clinic.post(clinic.doctor, f"{link}/end", how=how)
+        assert clinic.post(clinic.doctor, f"{link}/end", how="patient").status_code == 422  # who says so?
+        answer = clinic.post(clinic.doctor, f"{link}/end", how=how, said_by="本人")
     assert answer.status_code == 303
     assert "还没有绑定老人" in clinic.home()
     after = pack(clinic.daughter, start["cursor"])

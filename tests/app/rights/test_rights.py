@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.accounts.models import AuditLine
 from app.extensions import db
 from app.orders import service as orders
-from app.patients.models import Disclosure
+from app.patients.models import Disclosure, FamilyLink
 from app.plans import service as plans
 from app.shared import clock
 from tests.app.orders.town import in_days
@@ -110,6 +110,19 @@ def test_the_copy_holds_everything_as_it_was_recorded(house: House) -> None:
     assert house.lines("patient.copy") == [("ok:person", house.patient)]
     readable = words(house.post(house.manager, "copy", format="page", reason="guardian"))
     assert "张秀兰" in readable and CARD in readable and "血压" in readable
+
+
+def test_the_copy_says_who_decided_for_the_person(house: House) -> None:
+    with house.app.app_context():
+        link = db.session.scalars(select(FamilyLink.id)).one()
+    guardian = {"guardian": "王建国", "guardian_relation": "儿子", "capacity": "limited", "basis": "监护证明"}
+    form = {"said_by": "监护人", **guardian, "wish": "不想让人看", "purpose": "state"}
+    assert house.post(house.doctor, f"family/{link}/consents", **form).status_code == 303
+    copy = house.post(house.manager, "copy", format="json", reason="guardian").get_json()
+    decided = [one for one in copy["relatives"][0]["consents"] if one["said_by"] == "监护人"]
+    assert decided and all(one.items() >= {**guardian, "wish": "不想让人看"}.items() for one in decided)
+    page = words(house.post(house.manager, "copy", format="page", reason="guardian"))
+    assert "监护人 王建国（儿子，老人限制民事行为能力，监护证明；老人自己的意愿：不想让人看）" in page
 
 
 def test_a_copy_needs_a_reason_and_a_form(house: House) -> None:
