@@ -1,4 +1,4 @@
-"""One phone comes home with 250 operations: until the last is confirmed, next to the server and on a weak line.
+"""One phone comes home with 250 operations: until the last is confirmed, nearby and on a weak line.
 
 Reference: the same bytes posted to a bare Flask endpoint through the same line.
 """

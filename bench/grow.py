@@ -2,10 +2,10 @@
 
     python -m bench.grow --to sqlite:////tmp/ten.db --patients 60000 --visits 1000000 --users 5000
 
-The database must be migrated and empty (an SQLite file is made). Teams of 600 people are copied from one that the
-program wrote itself (bench/pattern.py), in the order in which the years would have written them, with feed,
-audit and chain; so pages, pushes, packs, jobs and `audit verify` work on it. Memory does not grow with the
-size. SQLite takes rows by executemany with its indexes made afterwards, PostgreSQL by COPY.
+The database must be empty; it is migrated. Teams of 600 people are copied from one that the program wrote
+itself (bench/pattern.py), in the order in which the years would have written them, with feed, audit and
+chain; so pages, pushes, packs, jobs and `audit verify` work on it. Memory does not grow with the size.
+SQLite takes rows by executemany with its indexes made afterwards, PostgreSQL by COPY.
 
 Everybody signs in as `doctor1-0`, `village3-7` …: role and number, then the team's; the password is
 `correct-horse-7`.
@@ -176,7 +176,7 @@ class Bar:
         self._began, self._done, self._table = time.monotonic(), 0, ""
         self._bar: Any = click.progressbar(
             length=length, label="rows", show_pos=True, show_eta=True, file=sys.stderr,
-            item_show_func=lambda _: f"{self._done / (time.monotonic() - self._began + 0.001):,.0f}/s {self._table}",
+            item_show_func=lambda _: self._pace(),
         )  # fmt: skip
 
     def __enter__(self) -> Progress:
@@ -185,6 +185,9 @@ class Bar:
 
     def __exit__(self, *error: object) -> None:
         self._bar.__exit__(*error)
+
+    def _pace(self) -> str:
+        return f"{self._done / (time.monotonic() - self._began + 0.001):,.0f}/s {self._table}"
 
     def _step(self, table: str, rows: int) -> None:
         self._done, self._table = self._done + rows, table

@@ -21,7 +21,6 @@ from bench.measure import Options, Row, percentile
 from tests.factories import PASSWORD
 
 TIMES = 10
-BATCH = 25
 
 
 @dataclass
@@ -33,6 +32,7 @@ class District:
     callers: dict[str, phones.Caller]
     pack_cursor: str = ""
     pull_cursor: str = ""
+    batch: int = 25  # visits of a push
 
     def get(self, who: str, path: str) -> bytes:
         answer = self.callers[who].ask("GET", path)
@@ -41,7 +41,7 @@ class District:
 
 
 def run(folder: Path, options: Options) -> Iterable[Row]:
-    rounds = options.number("growth.rounds", 30, 2)
+    rounds = options.number("growth.rounds", 30, 1)
     small = options.grounds.one()
     times = options.number("growth.times", TIMES, 2)
     with ExitStack() as stack:
@@ -65,7 +65,8 @@ def _district(stack: ExitStack, folder: Path, options: Options, size: Size) -> D
     roles = ("doctor", "family", "dispatcher")
     people = {role: phones.sign_in(url, (role,), 1)[0] for role in roles}
     server = stack.enter_context(phones.serving(url, folder))
-    return District(server.port, people, {r: phones.Caller(server.port, people[r]) for r in roles})
+    callers = {role: phones.Caller(server.port, people[role]) for role in roles}
+    return District(server.port, people, callers, batch=options.number("growth.batch", 25, 2))
 
 
 def _in_turn(
@@ -100,7 +101,7 @@ def _patient(district: District) -> object:
 
 def _push(district: District) -> object:
     doctor = district.people["doctor"]
-    ops = phones.visits(doctor, BATCH)
+    ops = phones.visits(doctor, district.batch)
     body = phones.bodies(ops)[0]
 
     def send() -> None:

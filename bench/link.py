@@ -1,7 +1,7 @@
 """A weak line between phone and server: so long a way there and back, so many bits a second each way.
 
-Bytes leave in order, one after another at the line's rate, and arrive half a round trip later; all connections
-of the phone share the line. A new connection costs one round trip more. No loss, no slow start, no TLS: what
+Bytes leave in order, at the line's rate, and arrive half a round trip later; all connections of the phone
+share the line. A new connection costs one round trip more. No loss, no slow start, no TLS: what
 it measures is the least such a line costs.
 """
 
@@ -72,10 +72,10 @@ class Link:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
+        open_still = asyncio.all_tasks(self._loop)
+        for task in open_still:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*open_still, return_exceptions=True))
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,8 +109,8 @@ class Link:
 
 
 @contextmanager
-def weak(upstream: int, kind: Kind = WEAK) -> Iterator[Link]:
-    link = Link(upstream, kind)
+def weak(upstream: int, kind: Kind | None = None) -> Iterator[Link]:
+    link = Link(upstream, kind or WEAK)
     try:
         yield link
     finally:

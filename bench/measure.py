@@ -22,7 +22,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """`database` is sqlite or postgres. `settings`: `--set push.phones=50,200`, by the measure's own names."""
+    """`database` is sqlite or postgres. `settings` by the measure's own names: push.phones -> 50,200."""
 
     grounds: Grounds
     quick: bool = False
@@ -52,7 +52,7 @@ def names() -> list[str]:
     found = [
         module.name
         for module in pkgutil.iter_modules([str(HERE)])
-        if "\ndef run(" in (HERE / f"{module.name}.py").read_text()
+        if not module.name.startswith("_") and "\ndef run(" in (HERE / f"{module.name}.py").read_text()
     ]
     return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 

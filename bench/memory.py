@@ -1,4 +1,4 @@
-"""Memory of a worker: after the first pages, and after a swarm of phones. PSS counts what workers share once."""
+"""Memory of a worker: after the first pages, after a swarm of phones. PSS counts what workers share once."""
 
 from __future__ import annotations
 

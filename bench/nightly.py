@@ -1,7 +1,7 @@
-"""The nightly regrading: seconds for 1,000 people, the most memory, the longest time it keeps others from writing.
+"""The nightly regrading: seconds for 1,000 people, most memory, longest time it keeps others from writing.
 
-A usual night (few people change) and one after a month in which the job did not run (many do). In a process of
-its own, so that its memory is its own.
+A usual night (few people change) and one after a month in which the job did not run (many do). In a
+process of its own, so that its memory is its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pages a second over kept-open connections: a patient, the list of 600, the family's home, the sign-in.
 
-Reference: one Jinja page of like size from a bare Flask application under the same server with the same settings. Ours
-are asked for as browsers ask, compressed; the bare one does not compress, so the ratio is rather too low.
+Reference: one Jinja page of like size from a bare Flask application, same server, same settings. Ours are
+asked for as browsers ask, compressed; the bare one does not compress, so the ratio is rather too low.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Ask = Callable[[phones.Caller, int], int]
 
 
 def run(folder: Path, options: Options) -> Iterable[Row]:
-    each = options.number("pages.requests", 400, 4)
+    each = options.number("pages.requests", 400, 2)
     with (
         options.grounds.copy(options.grounds.one(), options.database) as url,
         phones.serving(url, folder, WORKERS) as server,

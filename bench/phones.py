@@ -1,4 +1,4 @@
-"""Phones that cost the machine little: bodies are made before the clock starts, answers looked at after it stops."""
+"""Phones that cost little: bodies are made before the clock starts, answers looked at after it stops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def serving(url: str, folder: Path, workers: int = 2) -> Iterator[Server]:
 
 
 def sign_in(url: str, roles: Sequence[str], count: int) -> list[Person]:
-    """The first `count` users of these roles with anybody to look after, signed in without their passwords."""
+    """The first `count` users of these roles with anybody to look after, signed in without a password."""
     with database(url):
         found = []
         asked = select(User).where(User.role.in_(roles), User.active).order_by(User.created_at, User.id)
@@ -93,20 +93,20 @@ def sign_in(url: str, roles: Sequence[str], count: int) -> list[Person]:
             if len(found) == count:
                 break
         at = clock.now()
-        until = at + timedelta(hours=24)
         for person in found:
-            known = select(Device.id).where(Device.device_id == person.device_id, Device.user_id == person.id)
-            if db.session.scalar(known) is None:  # a kept district has seen this phone before
-                db.session.execute(insert(Device).values(
-                    id=new_id(), device_id=person.device_id, user_id=person.id, name="bench", first_seen_at=at,
-                    last_seen_at=at,
-                ))  # fmt: skip
-            db.session.execute(insert(LoginSession).values(
-                token_hash=digest(person.token), user_id=person.id, device_id=person.device_id, created_at=at,
-                last_seen_at=at, expires_at=until,
-            ))  # fmt: skip
+            _let_in(person, at)
         db.session.commit()
     return found
+
+
+def _let_in(person: Person, at: datetime) -> None:
+    known = select(Device.id).where(Device.device_id == person.device_id, Device.user_id == person.id)
+    seen = {"device_id": person.device_id, "user_id": person.id, "last_seen_at": at}
+    if db.session.scalar(known) is None:  # a kept district has seen this phone before
+        device = {"id": new_id(), "name": "bench", "first_seen_at": at}
+        db.session.execute(insert(Device).values(**seen, **device))
+    session = {"token_hash": digest(person.token), "created_at": at, "expires_at": at + timedelta(hours=24)}
+    db.session.execute(insert(LoginSession).values(**seen, **session))
 
 
 def _patients_of(user: User) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
     python -m bench --only push [--database postgres] [--set push.phones=50,200 push.visits=250 push.batch=50]
 
-Reference: the same operations as bare rows, 50 a commit, put into the same kind of database with the same promise
-(SQLite in WAL with synchronous=FULL; PostgreSQL as it stands) by one writer without a server.
+Reference: the same operations as bare rows, 50 a commit, put into the same kind of database with the same
+promise (SQLite in WAL with synchronous=FULL; PostgreSQL as it stands) by one writer without a server.
 """
 
 from __future__ import annotations

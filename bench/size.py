@@ -1,4 +1,4 @@
-"""Bytes of database for 1,000 visits as phones push them: records, feed, grades, audit and indexes together."""
+"""Bytes of database for 1,000 visits as phones push them: records, feed, grades, audit and indexes."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def stored_bytes(url: str) -> int:
     """What lies on the disk, without what a checkpoint or a vacuum gives back anyway."""
     if url.startswith("sqlite"):
         path = Path(url.removeprefix("sqlite:///"))
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+        file = sqlite3.connect(path)
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        file.close()
         return path.stat().st_size
     with phones.database(url), db.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -129,7 +129,7 @@ class Stamp:
             yield values
 
     def _revisions(self, row: Row) -> Iterator[Values]:
-        """With a feed number, the digest of the operation as the phone sent it, and sealed where it must be."""
+        """With a feed number, the digest of the operation as a phone sent it, and sealed where it must be."""
         names = list(row)
         seq, digest, payload = (names.index(name) for name in ("seq", "digest", "payload"))
         first = self._reached * len(self.copies)
@@ -165,7 +165,7 @@ class Stamp:
     def audit(self) -> Iterator[Values]:
         """For every operation the line that it was applied, and before it one that the page was read.
 
-        Marked and linked as app/accounts/audit_chain.py does it, written out for speed; `audit verify` passes.
+        Marked and linked as audit_chain.py does it, written out for speed; `audit verify` passes.
         """
         key = secretbox.keys(b"audit")[0]
         roles = {row["id"]: row for row in self.pattern.tables["users"]}

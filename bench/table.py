@@ -11,7 +11,8 @@ from bench.measure import Row
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-HEAD = "| measure | database | case | figures | reference | ratio | load | day |\n|---|---|---|---|---|---|---|---|"
+COLUMNS = ("measure", "database", "case", "figures", "reference", "ratio", "load", "day")
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
 def as_json(name: str, database: str, row: Row, state: dict[str, Any]) -> str:

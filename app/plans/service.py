@@ -130,7 +130,6 @@ def _looked_at(as_of: date, after: str) -> tuple[list[str], list[str], str]:
         held = select(CurrentGrade.patient_id).where(
             CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None),
             CurrentGrade.patient_id > after,
-            CurrentGrade.patient_id.in_(select(Patient.id).where(Patient.restricted_at.is_(None))),
         )
         if last:
             held = held.where(CurrentGrade.patient_id <= last)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +18,12 @@ from sqlalchemy import event, text
 
 from app import create_app
 from app.extensions import db, writing
+from app.jobs import runner, work
 from bench import grow
 from bench.grow import Size
 from bench.pattern import Pattern, draw
 from tests.app.backup.conftest import a_postgres_database
+from tests.app.orders.town import in_days
 from tests.app.visits import sheets
 from tests.conftest import SECRET
 from tests.factories import PASSWORD, Factory
@@ -35,6 +36,7 @@ BIG = {
     "departures", "disclosures", "restrictions", "handovers", "users", "throttles", "recovery_codes",
     "sign_in_steps",
 }  # fmt: skip
+FEW = 1000
 SIZE = Size(teams=60, visits_each=6, users=20, small=True)
 Asked = tuple[str, Any]
 
@@ -102,30 +104,28 @@ def whole_reads(app: Flask, statements: list[Asked]) -> list[str]:
         for statement, values in statements:
             plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values).scalar_one()
             tree = json.loads(plan) if isinstance(plan, str) else plan
-            wrong += [f"{said} <- {statement}" for said in _whole_nodes(tree[0]["Plan"], limited=False)]
+            wrong += [f"{said} <- {statement}" for said in _whole_nodes(tree[0]["Plan"])]
         connection.rollback()
     return wrong
 
 
 def _scans(detail: str, statement: str) -> bool:
-    """SQLite says SCAN for the whole of a table or index, SEARCH for a part; it names tables by their alias."""
+    """SQLite says SCAN for the whole of a table or index, SEARCH for a part. It names tables by alias."""
     words = detail.split()
-    if words[0] != "SCAN" or "LIMIT" in statement and "ORDER BY" in statement and "USING" in words and False:
+    if words[0] != "SCAN":
         return False
-    name = words[1]
-    return name in BIG or any(f"{table} AS {name}" in statement for table in BIG)
+    return words[1] in BIG or any(f"{table} AS {words[1]}" in statement for table in BIG)
 
 
-def _whole_nodes(node: dict[str, Any], limited: bool) -> Iterator[str]:
-    limited = limited or node["Node Type"] == "Limit"
-    kind, table = node["Node Type"], node.get("Relation Name", "")
-    index = node.get("Index Name", "")
+def _whole_nodes(node: dict[str, Any]) -> Iterator[str]:
+    """A whole index of a few hundred rows is read where that is cheapest; it says nothing of a large one."""
+    kind, table, index = node["Node Type"], node.get("Relation Name", ""), node.get("Index Name", "")
     if kind == "Seq Scan" and table in BIG:
         yield f"Seq Scan on {table}"
-    elif "Index" in kind and "Index Cond" not in node and any(f"_{one}" in index for one in BIG):
+    elif "Index" in kind and "Index Cond" not in node and table in BIG and node["Plan Rows"] > FEW:
         yield f"{kind} of all of {index}"
     for child in node.get("Plans", ()):
-        yield from _whole_nodes(child, limited)
+        yield from _whole_nodes(child)
 
 
 def signed_in(app: Flask, username: str) -> FlaskClient:
@@ -152,10 +152,19 @@ def a_patient(client: FlaskClient) -> str:
 def pages(app: Flask) -> None:
     doctor = signed_in(app, "doctor1-7")
     patient = a_patient(doctor)
-    for path in ("/today", "/patients", "/patients?q=nr", f"/patients/{patient}", "/orders", "/me", "/notices",
-                 f"/patients/{patient}/family", f"/patients/{patient}/rights", "/visits/new/hypertension",
-                 f"/patients/{patient}/edit", f"/api/patients/{patient}", "/devices"):  # fmt: skip
+    for path in (
+        "/today",
+        "/patients",
+        "/patients?q=nr",
+        "/orders",
+        "/me",
+        "/notices",
+        "/visits/new/general",
+    ):
         get(doctor, path)
+    for part in ("", "/family", "/rights", "/edit"):
+        get(doctor, f"/patients/{patient}{part}")
+    get(doctor, f"/api/patients/{patient}")
     village = signed_in(app, "village1-7")
     for path in ("/today", "/patients", "/orders", "/desk"):
         get(village, path)
@@ -165,7 +174,7 @@ def pages(app: Flask) -> None:
     provider = signed_in(app, "provider1-7")
     get(provider, "/orders")
     manager = signed_in(app, "manager1-7")
-    for path in ("/patients", "/people", "/restricted"):
+    for path in ("/patients", "/people", "/devices", "/restricted"):
         get(manager, path)
 
 
@@ -183,7 +192,7 @@ def pushes(app: Flask) -> None:
     make, patient = Factory(app), a_patient(doctor)
     visit = make.op(doctor, "visit.create", sheets.payload(patient))
     wish = {"patient_id": patient, "service": "Y02", "phone": "13812345678"}
-    order = make.op(doctor, "order.create", {**wish, "wanted_at": sheets.payload("")["visited_at"][:11] + "23:59:00+08:00"})
+    order = make.op(doctor, "order.create", {**wish, "wanted_at": in_days(2)})
     for op in (
         visit,
         visit,
@@ -200,7 +209,9 @@ def pulls(app: Flask) -> None:
     make, patient = Factory(app), a_patient(doctor)
     cursor = json.loads(get(doctor, "/api/sync/pull?limit=500"))["cursor"]
     pack = json.loads(get(doctor, "/api/pack?cursor=").splitlines()[-1])["cursor"]
-    assert make.push(doctor, make.op(doctor, "visit.create", sheets.payload(patient)))[0]["status"] == "applied"
+    assert (
+        make.push(doctor, make.op(doctor, "visit.create", sheets.payload(patient)))[0]["status"] == "applied"
+    )
     get(doctor, f"/api/sync/pull?cursor={cursor}")
     get(doctor, f"/api/pack?cursor={pack}")
     get(doctor, "/api/sync/receipts?device_id=device-1&since=2026-01-01&list=1")
@@ -215,12 +226,19 @@ def doors(app: Flask) -> None:
     assert doctor.get("/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("walk", [pages, family, pushes, pulls, doors], ids=lambda walk: walk.__name__)
+def jobs(app: Flask) -> None:
+    """Those that run every few seconds. The nightly ones may take their time, in turns."""
+    for name in ("send-sms", "link-audit", "confirm-orders"):
+        assert runner.run(app, work.find(name)) != "failed"
+
+
+@pytest.mark.parametrize("walk", [pages, family, pushes, pulls, doors, jobs], ids=lambda walk: walk.__name__)
 def test_nothing_reads_a_whole_table(district: Flask, walk: Callable[[Flask], None]) -> None:
     with asked(district) as statements:
         walk(district)
     assert len(statements) > 5
-    assert whole_reads(district, statements) == []
+    wrong = whole_reads(district, statements)
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_a_statement_without_an_index_is_noticed(district: Flask) -> None:
