@@ -79,11 +79,12 @@ class Link:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(self._kind.rtt_s)  # the handshake
-        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
-        await asyncio.gather(
-            self._pass(reader, far_writer, self._up), self._pass(far_reader, writer, self._down)
-        )
+        with contextlib.suppress(asyncio.CancelledError):  # close() ends what is still on its way
+            await asyncio.sleep(self._kind.rtt_s)  # the handshake
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+            await asyncio.gather(
+                self._pass(reader, far_writer, self._up), self._pass(far_reader, writer, self._down)
+            )
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: _Direction

@@ -32,7 +32,7 @@ from app.patients.purposes import USUAL
 from app.shared import clock
 from app.shared.ids import OP_ID
 from app.sync import feed
-from tests.factories import PASSWORD
+from tests.factories import HASH, PASSWORD
 from tests.faults.server import SECRET
 
 COPY, TOWN, COUNTY = "\x80", "\x81", "\x82"  # in no text of the demo, and JSON leaves them as they are
@@ -91,7 +91,7 @@ def _build(back: timedelta, small: bool, users: int) -> dict[str, list[str]]:
     reset._grades(stories)
     db.session.commit()
     orders.write({person.name: person for person in people}, now, small=small)
-    logins = _users(stories, users)
+    logins = _users(stories, users, small)
     db.session.commit()
     return logins
 
@@ -106,15 +106,15 @@ def _families(stories: list[Story]) -> None:
     db.session.flush()
 
 
-def _users(stories: list[Story], wanted: int) -> dict[str, list[str]]:
+def _users(stories: list[Story], wanted: int, small: bool) -> dict[str, list[str]]:
     """More people who sign in, until the team has `wanted`. Returns usernames by role.
 
-    They share one password and one hash at the real cost: to make 5,000 of them would take minutes.
+    They share one password and one hash at the real cost (a cheap one if `small`): 5,000 would take minutes.
     """
     found: dict[str, list[str]] = {}
     kept = [one for one in demo_accounts.ACCOUNTS if one.team in (None, demo_accounts.XIJI1)]
     kept = [one for one in kept if one.role not in ("supervisor", "admin")]
-    hashed = passwords.hash_password(PASSWORD)
+    hashed = HASH if small else passwords.hash_password(PASSWORD)
     for account in kept:
         found.setdefault(account.role, []).append(account.username)
         demo_accounts.user(account.username).password_hash = hashed
