@@ -36,6 +36,8 @@ class Grounds:
         self._cluster: str | None = None
         self._stop: Callable[[], None] = lambda: None
         folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
+        for left in [*folder.glob("copy_*.db*"), *folder.glob("empty_*.db*")]:
+            left.unlink()  # by a run that was killed
 
     def close(self) -> None:
         self._stop()
