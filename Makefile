@@ -7,7 +7,7 @@ PORT ?= 8000
 JS := static/js service_worker tests/js
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help setup run test e2e check format db sbom screenshots clean
+.PHONY: help setup run test e2e check bench format db sbom screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ check: setup ## ruff, mypy, import-linter, djlint, biome, node --test, known vul
 .PHONY: node-test
 node-test:
 	node --test $$(find tests/js -name '*.test.js' -o -name '*.test.mjs')
+
+bench: setup ## how fast, how large, how it grows: ONLY=push,pages QUICK=1 DATABASE="sqlite postgres" WRITE=1
+	@CHROMIUM="$$(tools/browser.sh || true)" $(PY) -m bench $(if $(ONLY),--only $(ONLY)) \
+		$(if $(QUICK),--quick) $(if $(DATABASE),--database $(DATABASE)) $(if $(WRITE),--write) \
+		$(if $(GROUNDS),--grounds $(GROUNDS)) $(if $(SET),--set $(SET))
 
 format: setup ## put Python and JavaScript into the house format
 	$(BIN)/ruff check --fix-only --quiet .

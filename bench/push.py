@@ -1,130 +1,104 @@
-"""How many visits a second the real server takes from 8 phones sending batches of 100, on SQLite.
+"""Many phones pushing at once: 50 and 200 with 250 visits each, over HTTP, on a district of 6,000 people.
 
-    python -m bench.push [--batches 2] [--workers 2]
+    python -m bench --only push [--database postgres] [--set push.phones=50,200 push.visits=250 push.batch=50]
 
-prints one JSON line and one row to read. The machine is measured in the same run: the same number of rows put
-into the same kind of file by bare sqlite3, 100 a transaction, with the same promise (WAL, synchronous=FULL).
-Compare ratios, not figures, between machines and days.
+Reference: the same operations as bare rows, 50 a commit, put into the same kind of database with the same
+promise (SQLite in WAL with synchronous=FULL; PostgreSQL as it stands) by one writer without a server.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
 import sqlite3
-import tempfile
-import threading
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from app import create_app
-from app.extensions import db
-from tests.app.visits import sheets
-from tests.factories import Factory
-from tests.faults.drive import _migrate
-from tests.faults.phone import Line
-from tests.faults.server import SECRET, Server
+import psycopg
+from sqlalchemy import make_url
 
-PHONES, BATCH, PATIENTS = 8, 100, 25
+from bench import machine, phones
+from bench.measure import Options, Row
+
+WORKERS = 2
+CLINICIANS = ("doctor", "nurse", "village")
 
 
-class Sender(threading.Thread):
-    def __init__(self, line: Line, batches: list[list[dict[str, Any]]]) -> None:
-        super().__init__()
-        self.line, self.batches, self.took, self.busy = line, batches, [], 0
-
-    def run(self) -> None:
-        for batch in self.batches:
-            began = time.monotonic()
-            while (answer := self.line.push(batch))[0] != 200:
-                self.busy += 1
-            self.took.append(time.monotonic() - began)
-            wrong = [r for r in answer[1]["results"] if r["status"] not in ("applied", "duplicate")]
-            assert not wrong, wrong[:3]
+def run(folder: Path, options: Options) -> Iterable[Row]:
+    each = options.number("push.visits", 250, 4)
+    batch = options.number("push.batch", phones.BATCH, 2)
+    workers = options.number("push.workers", WORKERS, WORKERS)
+    for count in options.numbers("push.phones", (50, 200), (3,)):
+        with options.grounds.copy(options.grounds.one(), options.database) as url:
+            yield _row(folder, options, url, (count, each, batch, workers))
 
 
-def measure(folder: Path, batches: int, workers: int) -> dict[str, Any]:
-    url = f"sqlite:///{folder / 'bench.db'}"
-    _migrate(url)
-    app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": url})
-    make = Factory(app)
-    patients = [make.patient(birth=f"1940010{n % 9 + 1}") for n in range(PATIENTS)]
-    names = [make.user("village") for _ in range(PHONES)]
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-    server = Server(url, folder / "server.log", workers)
-    server.start()
-    try:
-        Line.timeout_s = 300  # what is measured is the server, however busy the machine
-        senders = [
-            Sender(line, _work(line, patients, batches)) for line in (Line(server.port, n) for n in names)
-        ]
-        began = time.monotonic()
-        for sender in senders:
-            sender.start()
-        for sender in senders:
-            sender.join()
-        seconds = time.monotonic() - began
-    finally:
-        server.kill()
-    count = PHONES * batches * BATCH
-    took = sorted(t for sender in senders for t in sender.took)
-    assert len(took) == PHONES * batches, "a batch failed"
-    bare = _bare(folder / "bare.db", count)
-    return {
-        "visits": count,
-        "visits_per_s": round(count / seconds, 1),
-        "batch_p50_s": round(took[len(took) // 2], 2),
-        "batch_max_s": round(took[-1], 2),
-        "answers_503": sum(sender.busy for sender in senders),
-        "bare_rows_per_s": round(bare),
-        "ratio": round(count / seconds / bare, 4),
-        "workers": workers,
-    }
+def _row(folder: Path, options: Options, url: str, size: tuple[int, int, int, int]) -> Row:
+    count, each, batch, workers = size
+    people = phones.sign_in(url, CLINICIANS, count)
+    assert len(people) == count, f"the district has {len(people)} clinicians only"
+    reference = reference_rate(folder, options, people, each)
+    with phones.serving(url, folder, workers) as server:
+        web, data = machine.pids(server), options.grounds.data_folder()
+        before = machine.cpu_s(web), machine.cpu_s(machine.family_of(data))
+        found = phones.swarm(url, server.port, people, each, batch)
+        used = machine.cpu_s(web) - before[0], machine.cpu_s(machine.family_of(data)) - before[1]
+    figures = {**found.figures(), "server_cpu_s": round(used[0], 1)}
+    figures["cpu_ms_a_record"] = round(1000 * sum(used) / found.records, 1)
+    if options.database == "postgres":
+        figures["database_cpu_s"] = round(used[1], 1)
+    return Row(
+        f"{count} phones × {each}",
+        figures,
+        {"rows_per_s": round(reference)},
+        round(found.records / found.seconds / reference, 4),
+    )
 
 
-def _work(line: Line, patients: list[str], batches: int) -> list[list[dict[str, Any]]]:
-    return [
-        [line.op("visit.create", sheets.payload(patients[n % len(patients)])) for n in range(BATCH)]
-        for _ in range(batches)
+def reference_rate(folder: Path, options: Options, people: Sequence[phones.Person], each: int) -> float:
+    """Rows a second of the database driver alone, with a sample of the very operations."""
+    sample = people[: max(1, min(len(people), 2000 // each))]
+    rows = [
+        (op["op_id"], json.dumps(op, ensure_ascii=False))
+        for person in sample
+        for op in phones.visits(person, each)
     ]
+    began = time.monotonic()
+    if options.database == "sqlite":
+        began = _bare_sqlite(folder / f"bare-{len(people)}.db", rows)
+    else:
+        began = _bare_postgres(options.grounds.empty("postgres"), rows)
+    return len(rows) / (time.monotonic() - began)
 
 
-def _bare(path: Path, count: int) -> float:
-    """Rows a second of bare sqlite3, each about as long as a visit's operation."""
+def _parts(rows: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    for start in range(0, len(rows), phones.BATCH):
+        yield rows[start : start + phones.BATCH]
+
+
+def _bare_sqlite(path: Path, rows: list[tuple[str, str]]) -> float:
+    """Returns when the first row was put in."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE t (id TEXT PRIMARY KEY, body TEXT)")
-    body = json.dumps(sheets.payload("x" * 36))
     began = time.monotonic()
-    for start in range(0, count, BATCH):
+    for part in _parts(rows):
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "INSERT INTO t VALUES (?, ?)", [(f"{n:036d}", body) for n in range(start, start + BATCH)]
-        )
+        connection.executemany("INSERT INTO t VALUES (?, ?)", part)
         connection.execute("COMMIT")
-    return count / (time.monotonic() - began)
+    connection.close()
+    return began
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batches", type=int, default=2, help="batches of 100 per phone")
-    parser.add_argument("--workers", type=int, default=2)
-    asked = parser.parse_args()
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as folder:
-        found = measure(Path(folder), asked.batches, asked.workers)
-    print(json.dumps(found))
-    print(
-        f"{found['visits']} visits: {found['visits_per_s']}/s, batch p50 {found['batch_p50_s']} s, "
-        f"max {found['batch_max_s']} s, {found['answers_503']} times 503; "
-        f"bare sqlite3 {found['bare_rows_per_s']} rows/s, ratio {found['ratio']}"
-    )
-
-
-if __name__ == "__main__":
-    main()
+def _bare_postgres(url: str, rows: list[tuple[str, str]]) -> float:
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain) as connection:
+        connection.execute("CREATE TABLE t (id text PRIMARY KEY, body text)")
+        connection.commit()
+        began = time.monotonic()
+        for part in _parts(rows):
+            with connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO t VALUES (%s, %s)", part)
+            connection.commit()
+    return began

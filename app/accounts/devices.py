@@ -39,7 +39,7 @@ def answered_for(actor: User) -> ColumnElement[bool]:
     if actor.role == "admin":
         return true()
     if actor.role == "manager" and actor.place_code:
-        return User.place_code.startswith(actor.place_code, autoescape=True)
+        return orgs.inside(User.place_code, actor.place_code)
     return false()
 
 

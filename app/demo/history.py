@@ -62,14 +62,14 @@ class Drawn:
     observed: list[dict[str, Any]]
 
 
-def tell(person: Person, now: datetime) -> Story:
+def tell(person: Person, now: datetime, back: timedelta = BACK) -> Story:
     """The story as of `now`. How long ago the newest visit was follows from its grade and the due day."""
     today = clock.local_date(now)
     rng = chance("history", person.key)
     if not PROFILES[person.profile].visited:
         since = COMPLETE_DAYS - person.due if person.due is not None else rng.randint(1, COMPLETE_DAYS - 5)
         return Story(person, today - timedelta(days=since), [])
-    drawn = _drawn(person, today)
+    drawn = _drawn(person, today, back)
     interval = int(_newest_grade(person, drawn, today)["due_in_days"])
     if PROFILES[person.profile].held:
         interval = min(interval, HELD_DAYS)
@@ -77,17 +77,17 @@ def tell(person: Person, now: datetime) -> Story:
     if person.later:
         slack = rng.randint(1, interval - 1)
     newest = today - timedelta(days=interval - slack)
-    registered_on = today - BACK - timedelta(days=rng.randint(20, 500))
+    registered_on = today - back - timedelta(days=rng.randint(20, 500))
     if rng.random() < 0.12:
         registered_on = newest - timedelta(days=rng.randint(230, 600))
-    oldest = max(registered_on, today - BACK)
+    oldest = max(registered_on, today - back)
     kept = [one for one in drawn if newest - timedelta(days=one.ago) >= oldest]
     return Story(person, registered_on, _recorded(person, kept, newest, now, registered_on))
 
 
-def _drawn(person: Person, today: date) -> list[Drawn]:
-    """Two years of visits, oldest first, as if the newest were today."""
-    days = list(_days(person, today, today - BACK))
+def _drawn(person: Person, today: date, back: timedelta) -> list[Drawn]:
+    """The visits of the time `back`, oldest first, as if the newest were today."""
+    days = list(_days(person, today, today - back))
     writer = Writer(person, chance("answers", person.key))
     counts: dict[str, int] = {}
     drawn: list[Drawn] = []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -153,39 +153,60 @@ def raise_colour(user: User, patient_id: str, colour: str, reason: str) -> Curre
     return grade
 
 
-def regrade_stale(as_of: date | None = None) -> list[str]:
-    """Grade everybody again whose result the passing of time changed. Returns their ids; never commits.
+def regrade_stale(as_of: date | None = None, ids: Iterable[str] | None = None) -> list[str]:
+    """Grade those of `ids` (None: everybody) again whose result the passing of time changed. Never commits.
 
-    Pages of the others stay as they are: nothing is touched for them. Twice on one day changes nothing.
+    Returns their ids. Pages of the others stay as they are: nothing is touched for them. Twice on one day
+    changes nothing.
     """
     as_of = as_of or clock.today()
+    if ids is not None:
+        return _regrade(_in_care(Patient.id.in_(list(ids))), as_of)
     changed: list[str] = []
     last = ""
-    while True:
-        statement = select(Patient).where(
-            Patient.id > last, Patient.ended_on.is_(None), Patient.restricted_at.is_(None)
-        )
-        patients = list(db.session.scalars(statement.order_by(Patient.id).limit(BATCH)))
-        if not patients:
-            return changed
-        changed += _regrade_batch(patients, as_of)
+    while patients := _in_care(Patient.id > last, BATCH):
+        changed += _regrade(patients, as_of)
         last = patients[-1].id
+    return changed
 
 
-def _regrade_batch(patients: Sequence[Patient], as_of: date) -> list[str]:
+def stale(as_of: date, after: str = "") -> tuple[list[str], str]:
+    """Of the next few hundred people after this id: whom time changed; and the last one looked at, empty
+    past the end. Only reads, so that nobody has to wait for it."""
+    patients = _in_care(Patient.id > after, BATCH)
+    if not patients:
+        return [], ""
+    return [patient_id for patient_id, _, _ in _changed(patients, as_of)], patients[-1].id
+
+
+def _in_care(condition: ColumnElement[bool], limit: int | None = None) -> list[Patient]:
+    """Those graded every night: still in care, and their record in use."""
+    in_use = select(Patient).where(condition, Patient.ended_on.is_(None), Patient.restricted_at.is_(None))
+    return list(db.session.scalars(in_use.order_by(Patient.id).limit(limit)))
+
+
+def _regrade(patients: Sequence[Patient], as_of: date) -> list[str]:
+    changed = []
+    for patient_id, known, result in _changed(patients, as_of):
+        _keep(patient_id, known, result, "nightly")
+        changed.append(patient_id)
+    if changed:
+        feed.touch(*changed)
+    return changed
+
+
+def _changed(
+    patients: Sequence[Patient], as_of: date
+) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """(id, facts, result) of those whose newest record says something else, or who have none."""
     known = facts_of_many(patients, as_of)
     held = current_many(known)
     records = {r.id: r for r in _records(grade.record_id for grade in held.values())}
-    changed = []
     for patient_id, these in known.items():
         result = rules.grade(these)
         before = records.get(held[patient_id].record_id) if patient_id in held else None
         if before is None or differs(result, _outputs(before)):
-            _keep(patient_id, these, result, "nightly")
-            changed.append(patient_id)
-    if changed:
-        feed.touch(*changed)
-    return changed
+            yield patient_id, these, result
 
 
 def differs(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -51,7 +51,6 @@ class Job:
 def regrade() -> str:
     """Grade again whom the passing of time changed, and plan their next visits."""
     changed = plans.nightly(clock.today())
-    db.session.commit()
     return f"{len(changed)} regraded" if changed else ""
 
 

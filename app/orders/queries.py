@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from app.accounts.models import User
 from app.errors import DomainError, NotFound
@@ -24,9 +24,13 @@ NEWEST = (Order.updated_at.desc(), Order.id.desc())
 def condition(user: User) -> ColumnElement[bool]:
     """An SQL condition over Order: those `user` may see."""
     if _by_assignment(user):
-        in_use = select(Patient.id).where(Patient.restricted_at.is_(None))
-        return and_(Order.assignee_id == user.id, Order.patient_id.in_(in_use))
+        return and_(Order.assignee_id == user.id, in_use())
     return Order.patient_id.in_(scope.ids(user, "orders"))
+
+
+def in_use() -> ColumnElement[bool]:
+    """An SQL condition over Order: the record of the person it is for may be used."""
+    return exists().where(Patient.id == Order.patient_id, Patient.restricted_at.is_(None))
 
 
 def get(user: User, order_id: str) -> Order:
@@ -147,16 +151,13 @@ def clinic_phone(patient: Patient) -> tuple[str, str] | None:
 
 
 def _performers(patient: Patient):  # type: ignore[no-untyped-def]
-    town = or_(
-        User.place_code == patient.town_code, User.place_code.startswith(patient.town_code, autoescape=True)
-    )
     return select(User).where(
         User.active,
         User.role.in_(PERFORMERS),
         or_(
             and_(User.role.in_(("doctor", "nurse")), User.team_id == patient.team_id),
             and_(User.role == "village", User.place_code == patient.village_code),
-            and_(User.role == "provider", town),
+            and_(User.role == "provider", orgs.inside(User.place_code, patient.town_code)),
         ),
     )
 

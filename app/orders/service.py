@@ -20,7 +20,6 @@ from app.orders.machine import machine
 from app.orders.models import Order, OrderEvent, OrderRating
 from app.orders.queries import for_user, of_patient, of_patients
 from app.patients import identity, scope
-from app.patients.models import Patient
 from app.shared import bulk, clock, strictjson
 from app.shared.ids import new_id
 from app.shared.words import blank
@@ -108,10 +107,7 @@ def confirm_overdue(now: datetime | None = None) -> int:
     now = now or clock.now()
     feed.lock()
     limit = rules.confirms_itself_before(now)
-    in_use = select(Patient.id).where(Patient.restricted_at.is_(None))
-    statement = select(Order).where(
-        Order.state == "done", Order.updated_at <= limit, Order.patient_id.in_(in_use)
-    )
+    statement = select(Order).where(Order.state == "done", Order.updated_at <= limit, queries.in_use())
     statement = statement.order_by(Order.id)
     overdue = list(db.session.scalars(statement))
     for order in overdue:

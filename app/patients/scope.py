@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import ColumnElement, Select, and_, false, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, false, null, select
+from sqlalchemy.sql.elements import False_
 
 from app.accounts.models import User
 from app.errors import DomainError, Forbidden, NotFound
@@ -71,7 +72,7 @@ def condition(user: User, action: str = "read") -> ColumnElement[bool]:
     """
     place = scope_table.place_of(user.role, action)
     within = _within(user, action, place)
-    if action in OF_RESTRICTED:
+    if action in OF_RESTRICTED or isinstance(within, False_):
         return within
     return and_(within, Patient.restricted_at.is_(None))
 
@@ -84,7 +85,10 @@ def _within(user: User, action: str, place: str | None) -> ColumnElement[bool]:
 
 
 def ids(user: User, action: str = "read") -> Select[str]:
-    return select(Patient.id).where(condition(user, action))
+    within = condition(user, action)
+    if isinstance(within, False_):  # nobody: planners would look for them in the whole register
+        return select(cast(null(), String)).where(within)
+    return select(Patient.id).where(within)
 
 
 def get(user: User, patient_id: str, action: str = "read") -> Patient:

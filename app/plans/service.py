@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import Any
 
 from sqlalchemy import delete, select
 
-from app.extensions import db
+from app.extensions import db, writing
 from app.grading import service as grading
-from app.grading.models import CurrentGrade
+from app.grading.models import CurrentGrade, GradeRecord
 from app.patients.models import Patient
 from app.plans import agenda, rules
 from app.plans.models import PlanItem
 from app.shared import clock
 from app.sync import feed
 
-if TYPE_CHECKING:
-    from app.grading.models import GradeRecord
+log = logging.getLogger("nuanxun.jobs")
+TURN_S = 0.25  # how long the night keeps others from writing; as long as a push may (0014)
+AT_ONCE = 10  # people read together within a turn
+LOOKS_A_WORD = 10  # 5,000 people
 
 
 def refresh(
@@ -73,22 +77,66 @@ def open_items_many(ids: Iterable[str]) -> dict[str, list[PlanItem]]:
 
 
 def nightly(as_of: date | None = None) -> list[str]:
-    """Grade again whom the passing of time changed, and plan them again. Returns their ids; never commits.
+    """Grade again whom the passing of time changed, and plan them again. Returns their ids. Commits in turns.
 
-    Who was raised or waits to be lowered is planned again too. Twice on one day changes nothing.
+    Who was raised or waits to be lowered is planned again too. Looking at people locks nothing; those who
+    seem changed are then judged again under the lock, TURN_S at a time, so that phones can push all night.
+    Twice on one day changes nothing: a night that was cut short is simply begun again.
     """
     as_of = as_of or clock.today()
+    changed: list[str] = []
+    after, looked = "", 0
+    while True:
+        stale, held, last = _looked_at(as_of, after)
+        waiting = sorted({*stale, *held})
+        while waiting:
+            waiting, more = _night_turn(waiting, as_of)
+            changed += more
+        if not last:
+            return changed
+        after, looked = last, looked + 1
+        if looked % LOOKS_A_WORD == 0:
+            log.info("regrade: %d people looked at, %d regraded", looked * grading.BATCH, len(changed))
+
+
+def _looked_at(as_of: date, after: str) -> tuple[list[str], list[str], str]:
+    """Whom time seems to have changed, who is held, and the last one looked at; in a transaction that only
+    reads."""
+    db.session.commit()
+    token = writing.set(False)
+    try:
+        stale, last = grading.stale(as_of, after)
+        held = select(CurrentGrade.patient_id).where(
+            CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None),
+            CurrentGrade.patient_id > after,
+        )
+        if last:
+            held = held.where(CurrentGrade.patient_id <= last)
+        return stale, list(db.session.scalars(held)), last
+    finally:
+        db.session.rollback()
+        writing.reset(token)
+
+
+def _night_turn(waiting: list[str], as_of: date) -> tuple[list[str], list[str]]:
+    """Regrade and replan the first of `waiting`, as many as fit into one turn. (who is left, who changed)"""
     feed.lock()  # before any grade is locked, in the order of a push: else the two could wait for each other
-    changed = grading.regrade_stale(as_of)
-    in_use = select(Patient.id).where(Patient.restricted_at.is_(None))
-    held = select(CurrentGrade.patient_id).where(
-        CurrentGrade.raised_colour.is_not(None) | CurrentGrade.proposed_colour.is_not(None),
-        CurrentGrade.patient_id.in_(in_use),
-    )
-    for patient_id in sorted({*changed, *db.session.scalars(held)}):
-        grade = grading.history(patient_id)[0]
-        replan(db.session.get_one(Patient, patient_id), grade, as_of=as_of)
-    return changed
+    until = monotonic() + TURN_S
+    changed: list[str] = []
+    while True:
+        some, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+        changed += grading.regrade_stale(as_of, some)
+        for patient_id in some:
+            _replan_tonight(patient_id, as_of)
+        if not waiting or monotonic() > until:
+            db.session.commit()
+            return waiting, changed
+
+
+def _replan_tonight(patient_id: str, as_of: date) -> None:
+    patient, grade = db.session.get_one(Patient, patient_id), grading.current(patient_id)
+    if grade is not None and patient.restricted_at is None:  # since we looked it may have been restricted
+        replan(patient, db.session.get_one(GradeRecord, grade.record_id), as_of=as_of)
 
 
 def on_patient_changed(patient_id: str, cause: str = "patient") -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.extensions import db
+from app.extensions import db, writing
+from app.grading import service as grading
 from app.patients.models import Patient
 from app.plans import service as plans
 from app.plans.models import PlanItem
@@ -119,6 +120,29 @@ def test_the_night_makes_nobody_overdue_at_once_and_changes_nothing_twice(app, m
         assert plans.nightly(later) == []
         db.session.commit()
         assert feed.touched([patient])[patient] == seq, "an unchanged page is not sent again"
+
+
+def test_the_night_is_short_turns_and_looking_at_people_locks_nothing(app, make, doctor, monkeypatch):
+    patients = [make.patient(birth=f"194001{n + 10}") for n in range(7)]
+    for patient in patients:
+        visit(make, doctor, patient, "general")
+    later = clock.today() + timedelta(days=500)
+    moment = clock.now() + timedelta(days=500)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(plans, "TURN_S", 0)
+    monkeypatch.setattr(plans, "AT_ONCE", 2)
+    monkeypatch.setattr(grading, "BATCH", 3)
+    look, looks, commits = grading.stale, [], []
+    monkeypatch.setattr(grading, "stale", lambda *args: looks.append(writing.get()) or look(*args))
+    with app.app_context():
+        token = writing.set(True)
+        db.event.listen(db.session, "after_commit", lambda _session: commits.append(1))
+        assert sorted(plans.nightly(later)) == sorted(patients)
+        assert looks == [False] * 4, "three, three, one, and nobody left"
+        assert len(commits) >= 5, "no turn takes more than two people"
+        assert writing.get() is True, "as it was handed in"
+        assert plans.nightly(later) == []
+        writing.reset(token)
 
 
 def test_who_left_care_is_due_for_nothing(app, make):
