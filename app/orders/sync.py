@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from app.accounts import service as accounts
 from app.accounts.models import User
@@ -26,11 +26,15 @@ def register() -> None:
     register_kind(
         Kind("order.transition", "order", OrderTransition, movers, service.transition, needs_base=True)
     )
-    register_entity(Entity("order", _in_scope, _record))
+    register_entity(Entity("order", _in_scope, _patients, _record))
 
 
 def _in_scope(user: User) -> ColumnElement[bool]:
     return Revision.entity_id.in_(select(Order.id).where(queries.condition(user)))
+
+
+def _patients(user: User) -> Select[str]:
+    return select(Order.patient_id).where(queries.condition(user))
 
 
 def _record(user: User, order_id: str) -> dict[str, Any] | None:

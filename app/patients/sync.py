@@ -32,7 +32,7 @@ def register() -> None:
     register_kind(
         Kind("patient.update", "patient", PatientUpdate, frozenset(may("contact")), _update, needs_base=True)
     )
-    register_entity(Entity("patient", _in_scope, _record, _show))
+    register_entity(Entity("patient", _in_scope, scope.ids, _record, _show))
     register_patient_names(scope.names)
 
 

@@ -19,7 +19,7 @@ class Revision(db.Model):
     __tablename__ = "revisions"
     __table_args__ = (
         UniqueConstraint("entity_id", "revision"),
-        Index(None, "patient_id", "entity_kind"),
+        Index(None, "patient_id", "seq"),
         Index(None, "author_id", "replaces", unique=True),
         Index(None, "author_id", "device_id", "recorded_at"),
     )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from marshmallow import Schema
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select
 
 from app.accounts.models import User
 
@@ -102,12 +102,14 @@ class Kind:
 class Entity:
     """A kind of record. `in_scope(user)` is an SQL condition over app.sync.models.Revision.
 
+    `patients(user)` selects the ids of all whom a record in that scope may be about: the feed is read by them.
     `record(user, entity_id)` is the record as it stands now (JSON-ready), shown beside the payload.
     `show(user, revision_dict)` may mask parts of a change for this reader.
     """
 
     name: str
     in_scope: Callable[[User], ColumnElement[bool]]
+    patients: Callable[[User], Select[str]]
     record: Callable[[User, str], dict[str, Any] | None]
     show: Callable[[User, dict[str, Any]], dict[str, Any]] = field(default=lambda user, change: change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select
 
 from app.accounts.models import User
 from app.extensions import db
@@ -26,7 +26,7 @@ def register() -> None:
     register_kind(Kind("visit.create", "visit", VisitCreate, frozenset(may("visit")), together=Creating))
     correctors = frozenset(may("correct"))
     register_kind(Kind("visit.correct", "visit", VisitCorrect, correctors, _correct, needs_base=True))
-    register_entity(Entity("visit", _in_scope, _record))
+    register_entity(Entity("visit", _in_scope, _patients, _record))
 
 
 class Creating:
@@ -56,7 +56,11 @@ def _applied(visit: Visit) -> Applied:
 
 def _in_scope(user: User) -> ColumnElement[bool]:
     """Relatives, helpers and offices read no visits."""
-    return Revision.patient_id.in_(scope.ids(user, "chart"))
+    return Revision.patient_id.in_(_patients(user))
+
+
+def _patients(user: User) -> Select[str]:
+    return scope.ids(user, "chart")
 
 
 def _record(_user: User, visit_id: str) -> dict[str, Any] | None:
