@@ -7,7 +7,7 @@ from importlib import import_module
 
 from flask import Flask
 
-from app import config, connections, errors, extensions, guard, logs
+from app import config, connections, errors, extensions, guard, logs, replica
 from app.config import ROOT
 from app.shared import labels, page
 
@@ -29,7 +29,9 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
         SECRET_KEY=settings.secret_key,
         SECRET_KEY_FALLBACKS=list(settings.secret_key_fallbacks),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=config.engine_options(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=config.engine_options(settings.database_url, settings),
+        SQLALCHEMY_BINDS=config.binds(settings),
+        REPLICA_LAG_S=settings.replica_lag_s,
         TLS=settings.tls,
         SESSION_HOURS=settings.session_hours,
         LOCK_MINUTES=settings.lock_minutes,
@@ -73,6 +75,7 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
     extensions.compress.init_app(app)
     errors.init_app(app)
     guard.init_app(app)
+    replica.init_app(app)
     for name in ROOMS:
         import_module(f"app.{name}").init_app(app)
     return app

@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import logs, metrics
 from app.accounts import audit_cli as audit
 from app.accounts import cli as accounts
+from app.config import Settings
 from app.database import require_current
 from app.demo import cli as demo
 
@@ -69,6 +70,8 @@ class Server(BaseApplication):
 def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int, behind_proxy: bool) -> None:
     """Start the web server (gunicorn). Jobs run beside it: `jobs run`."""
     app = info.load_app()
+    if no := too_few_connections(app.config["SETTINGS"], threads):
+        raise click.ClickException(no)
     require_current(app)
     if behind_proxy:  # else every phone would have the proxy's address, and share its sign-in attempts
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
@@ -76,6 +79,14 @@ def serve(info: ScriptInfo, host: str, port: int, workers: int, threads: int, be
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     counted = _count_together()
     Server(app, GUNICORN | {"bind": bind, "workers": workers, "threads": threads, "on_exit": counted}).run()
+
+
+def too_few_connections(settings: Settings, threads: int) -> str:
+    """What to say when threads would wait for each other's connections; empty when they need not."""
+    most = settings.database_pool + settings.database_overflow
+    if settings.database_url.startswith("sqlite") or most >= threads:
+        return ""
+    return f"DATABASE_POOL and DATABASE_OVERFLOW allow {most} connections, --threads {threads} needs as many"
 
 
 def _count_together() -> Callable[[Any], None]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app.shared.roles import STAFF
 
@@ -18,6 +19,9 @@ DATABASE_SCHEMES = ("sqlite:///", "postgresql+psycopg://", "postgresql://", "pos
 SECRET_FILE = ROOT / "instance" / "secret_key"
 SMS_SENDERS = ("console", "twilio")
 LOG_FORMATS = ("json", "plain")
+POOLERS = ("none", "transaction")
+REPLICA = "replica"
+POOLER = "pooler"  # the execution option that tells connections.py
 
 
 class SettingError(Exception):
@@ -29,6 +33,11 @@ class Settings:
     secret_key: str
     secret_key_fallbacks: tuple[str, ...]
     database_url: str
+    database_pool: int
+    database_overflow: int
+    database_pooler: str
+    replica_url: str
+    replica_lag_s: int
     tls: bool
     sms_sender: str
     twilio_account_sid: str
@@ -75,6 +84,11 @@ def read_settings(env: Mapping[str, str] | None = None) -> Settings:
         secret_key=_secret(env),
         secret_key_fallbacks=_former_secrets(env),
         database_url=_database_url(env),
+        database_pool=_number(env, "DATABASE_POOL", 5, low=1, high=100),
+        database_overflow=_number(env, "DATABASE_OVERFLOW", 10, low=0, high=100),
+        database_pooler=_choice(env, "DATABASE_POOLER", POOLERS, "none"),
+        replica_url=_replica_url(env),
+        replica_lag_s=_number(env, "DATABASE_REPLICA_LAG", 10, low=1, high=300),
         tls=_flag(env, "TLS", False),
         sms_sender=sms_sender,
         twilio_account_sid=env.get("TWILIO_ACCOUNT_SID", ""),
@@ -148,6 +162,16 @@ def _database_url(env: Mapping[str, str]) -> str:
     return database_address(env.get("DATABASE_URL") or f"sqlite:///{ROOT / 'instance' / 'nuanxun.db'}")
 
 
+def _replica_url(env: Mapping[str, str]) -> str:
+    """A streaming replica of DATABASE_URL's database; empty for none."""
+    url = env.get("DATABASE_REPLICA_URL", "")
+    if not url:
+        return ""
+    if "sqlite" in (url[:6], _database_url(env)[:6]):
+        raise SettingError("DATABASE_REPLICA_URL must name a replica of a PostgreSQL database")
+    return database_address(url, "DATABASE_REPLICA_URL")
+
+
 def database_address(url: str, name: str = "DATABASE_URL") -> str:
     """The address as SQLAlchemy wants it. Raises SettingError, which says `name`, for what we cannot use."""
     if not url.startswith(DATABASE_SCHEMES):
@@ -202,8 +226,29 @@ COMPRESSED = [
 ]  # fmt: skip
 
 
-def engine_options(url: str) -> dict[str, object]:
-    """Connection pool settings for the database at `url`."""
+REPLICA_WAIT_S = 2  # a page waits no longer for a replica that is away: the database itself can answer
+
+
+def engine_options(url: str, settings: Settings) -> dict[str, Any]:
+    """Connection pool settings for the database at `url`; each process has a pool of its own."""
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 5, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_recycle": 1800}
+    return {
+        "pool_pre_ping": True,
+        "pool_size": settings.database_pool,
+        "max_overflow": settings.database_overflow,
+        "pool_recycle": 1800,
+        # Behind PgBouncer the next transaction has another session: what was prepared before is not there.
+        "connect_args": {"prepare_threshold": None} if settings.database_pooler == "transaction" else {},
+        "execution_options": {POOLER: settings.database_pooler},
+    }
+
+
+def binds(settings: Settings) -> dict[str | None, Any]:
+    """Further databases: the replica, if there is one. It is only ever read, each page at one moment."""
+    if not settings.replica_url:
+        return {}
+    options: dict[str, Any] = engine_options(settings.replica_url, settings)
+    options["connect_args"] |= {"connect_timeout": REPLICA_WAIT_S, "tcp_user_timeout": REPLICA_WAIT_S * 1000}
+    options["execution_options"] |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return {REPLICA: options | {"url": settings.replica_url, "pool_timeout": REPLICA_WAIT_S}}

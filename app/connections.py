@@ -9,6 +9,7 @@ from functools import cache
 
 from sqlalchemy import Engine, Pool, event
 
+from app.config import POOLER
 from app.extensions import writing
 from app.shared.fairlock import FairLock
 
@@ -52,8 +53,16 @@ HAS_TURN = "has_turn"
 POLL_S = 0.002
 
 
+# What a connection promises at its beginning, a pooler forgets with the transaction.
+PROMISED_ANEW = (
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
+
+
 def _begin(connection):
     if connection.dialect.name != "sqlite":
+        if writing.get() and connection.get_execution_options().get(POOLER) == "transaction":
+            connection.exec_driver_sql(PROMISED_ANEW)
         return
     if not writing.get():
         connection.exec_driver_sql("BEGIN")

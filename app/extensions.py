@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from datetime import datetime
+from typing import Any
 
 from flask_compress import Compress
 from flask_htmx import HTMX
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData
+from flask_sqlalchemy.session import Session
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from app.shared.columns import JsonText, UtcDateTime
@@ -33,7 +35,17 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base)
+class RoutedSession(Session):
+    """Asks the primary, and the replica only for what a view reads that app/replica.py let go there."""
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **more: Any) -> Any:
+        elsewhere = reading_from.get()
+        if bind is None and elsewhere is not None:
+            return elsewhere
+        return super().get_bind(mapper, clause, bind, **more)
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": RoutedSession})
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
 htmx = HTMX()
@@ -42,3 +54,6 @@ compress = Compress()
 # True while the current request or job means to write: SQLite then takes the write lock at BEGIN,
 # so that two writers queue (busy_timeout) instead of failing half-way with SQLITE_BUSY.
 writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+# The engine of the replica while a view reads from it (app/replica.py).
+reading_from: ContextVar[Engine | None] = ContextVar("reading_from", default=None)

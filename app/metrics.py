@@ -36,6 +36,12 @@ class Instruments:
         self.operations = Counter(
             "nuanxun_operations", "Operations judged", ("result", "code"), registry=known
         )
+        self.reads = Counter(
+            "nuanxun_replica_reads",
+            "Pages that may be old: by the replica, or why not",
+            ("by",),
+            registry=known,
+        )
         self.age = Histogram(
             "nuanxun_operation_age_seconds", "From recording on the phone until it came in, applied ones",
             buckets=AGES, registry=known,
@@ -57,6 +63,11 @@ def answered(method: str, endpoint: str, status: int, seconds: float) -> None:
     known = instruments()
     known.requests.labels(method, endpoint, str(status)).inc()
     known.seconds.labels(endpoint).observe(seconds)
+
+
+def read_from(by: str) -> None:
+    """A page that may be old was read from the replica, or from the primary because the replica was `by`."""
+    instruments().reads.labels(by).inc()
 
 
 def pushed(

@@ -14,6 +14,7 @@ from app.accounts.models import LoginSession, User
 from app.errors import DomainError
 from app.extensions import db, login_manager, writing
 from app.guard import SAFE_METHODS
+from app.shared.roles import WORKS_ON
 
 log = logging.getLogger("nuanxun")
 
@@ -54,6 +55,7 @@ def _load(asking: Request) -> User | None:
         return None
     user, g.login_session = found
     g.user_id, g.device_id = user.id, g.login_session.device_id
+    g.at_desk = WORKS_ON[user.role] == "web"
     return user
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import Column, Connection, Table, create_engine, func, insert, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import Integer, String
@@ -47,7 +48,7 @@ def copy(to: str, progress: Progress) -> list[Moved]:
         with db.engine.connect() as connection:
             if postgres.others(connection):
                 raise BackupError(postgres.IN_USE)
-    target = create_engine(to, **engine_options(to))
+    target = create_engine(to, **engine_options(to, current_app.config["SETTINGS"]))
     token = writing.set(False)
     try:
         with target.connect() as connection:

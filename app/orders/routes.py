@@ -16,6 +16,7 @@ from app.guard import may, within
 from app.orders import pages, queries
 from app.patients import scope
 from app.pwa.registry import rev
+from app.replica import may_be_old
 from app.shared import clock
 from app.shared.page import page
 from app.sync import feed
@@ -50,6 +51,7 @@ def create() -> Response:
 
 @bp.get("/orders")
 @may("orders")
+@may_be_old
 def index() -> Response:
     user = _user()
     context = pages.list_context(user)
@@ -82,6 +84,7 @@ def transition(order_id: str) -> Response:
 
 @bp.get("/desk")
 @may("desk")
+@may_be_old
 def desk() -> Response:
     user = _user()
     context = pages.desk_context(user, request.args.get("tab", ""))

@@ -9,6 +9,7 @@ from app.accounts import audit
 from app.guard import may
 from app.plans import pages
 from app.plans.listing import choice
+from app.replica import may_be_old
 from app.shared.page import page
 
 bp = Blueprint("plans", __name__)
@@ -22,6 +23,7 @@ def today() -> Response:
 
 @bp.get("/patients")
 @may("chart")
+@may_be_old
 def patients() -> Response:
     return _list("patients")
 

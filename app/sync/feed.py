@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts.models import User
 from app.extensions import db
+from app.replica import REACHED
 from app.shared import bulk, clock, secretbox
 from app.shared.ids import new_id
 from app.sync.models import Departure, FeedHead, Revision, Touch
@@ -92,6 +93,7 @@ def _write_ledger(session: Session) -> None:
     ledger: Ledger | None = session.info.pop(LEDGER, None)
     if ledger is None:
         return
+    session.info[REACHED] = ledger.seq
     head = update(FeedHead).where(FeedHead.id == HEAD).values(seq=ledger.seq)
     session.execute(head.execution_options(synchronize_session=False))
     if ledger.touched:

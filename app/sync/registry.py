@@ -102,7 +102,7 @@ class Kind:
 class Entity:
     """A kind of record. `in_scope(user)` is an SQL condition over app.sync.models.Revision.
 
-    `patients(user)` selects the ids of all whom a record in that scope may be about: the feed is read by them.
+    `patients(user)` selects the ids of all whom a record in that scope may be about: the feed is read so.
     `record(user, entity_id)` is the record as it stands now (JSON-ready), shown beside the payload.
     `show(user, revision_dict)` may mask parts of a change for this reader.
     """
