@@ -72,14 +72,14 @@ def drive(
         seconds = time.monotonic() - began
         puller.stopping.set()
         puller.join()
-        wrong, complaints = _check(app, server, phones, puller)
+        wrong, complaints = check(app, phones, puller)
         lost_races = races(phones[0].line, phones[1].line, rounds)
         wrong["races"] = len(lost_races)
         complaints += lost_races
     finally:
         server.kill()
         line.close()
-    wrong["server_errors"] = _errors_in(server.log)
+    wrong["server_errors"] = errors_in(server.log)
     return {
         "database": database_url.split(":")[0],
         "ops": sum(len(phone.expected) for phone in phones),
@@ -113,7 +113,8 @@ def _kill_now_and_then(
     return took
 
 
-def _check(app: Any, server: Server, phones: list[Phone], puller: Puller) -> tuple[Counter[str], list[str]]:
+def check(app: Any, phones: list[Phone], puller: Puller) -> tuple[Counter[str], list[str]]:
+    """What is wrong with the books, now that the phones are done; the puller's line is asked."""
     expected = {key: op for phone in phones for key, op in phone.expected.items()}
     results = {key: result for phone in phones for key, result in phone.results.items()}
     complaints = [f"wrongly_rejected {c}" for phone in phones for c in phone.complaints]
@@ -229,7 +230,7 @@ KINDS = (
 NEWEST = "(SELECT max(r.revision) FROM revisions r WHERE r.entity_id = {}.id)"
 
 
-def _errors_in(log: Path) -> int:
+def errors_in(log: Path) -> int:
     return sum(" ERROR nuanxun" in row or "Traceback" in row for row in log.read_text().splitlines())
 
 

@@ -24,23 +24,45 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-class Server:
-    """`flask serve` on 127.0.0.1; its output goes to `log`."""
+class Program:
+    """`flask …` as a process group; its output goes to `log`."""
+
+    def __init__(self, database_url: str, log: Path, *command: str) -> None:
+        self.url, self.log, self.command = database_url, log, command
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def spawn(self) -> None:
+        env = {**os.environ, "SECRET_KEY": SECRET, "DATABASE_URL": self.url}
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flask", "--app", "wsgi", *self.command],
+                cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """kill -9 of every process of it, in the middle of whatever they do."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+class Server(Program):
+    """`flask serve` on 127.0.0.1."""
 
     def __init__(self, database_url: str, log: Path, workers: int = 2) -> None:
-        self.url, self.log, self.workers, self.port = database_url, log, workers, free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        super().__init__(database_url, log, "serve", "--port", str(self.port), "--workers", str(workers))
 
     def start(self, wait_s: float = 60) -> float:
         """Start and wait for the first 200 of /healthz. Returns the seconds it took."""
         began = time.monotonic()
-        env = {**os.environ, "SECRET_KEY": SECRET, "DATABASE_URL": self.url}
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "serve"]
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [*command, "--port", str(self.port), "--workers", str(self.workers)],
-                cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
+        self.spawn()
+        return self.wait(began, wait_s)
+
+    def wait(self, began: float, wait_s: float = 60) -> float:
+        """Until the first 200 of /healthz; the seconds since `began`."""
+        assert self.process is not None
         while time.monotonic() - began < wait_s:
             if self.health() == 200:
                 return time.monotonic() - began
@@ -49,13 +71,6 @@ class Server:
             time.sleep(PAUSE_S)
         self.kill()
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-2000:]}")
-
-    def kill(self) -> None:
-        """kill -9 of every process of the server, in the middle of whatever they do."""
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
 
     def worker_pids(self) -> list[int]:
         assert self.process is not None
