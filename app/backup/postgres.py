@@ -63,6 +63,8 @@ def snapshot(engine: Engine) -> Iterator[tuple[Connection, str]]:
     """A connection that sees one moment, and the name under which pg_dump sees the same."""
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        # It lies idle while pg_dump works, for longer than a web server's transaction may.
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield connection, str(connection.scalar(text("SELECT pg_export_snapshot()")))
         connection.rollback()
 

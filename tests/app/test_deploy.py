@@ -12,8 +12,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-UNITS = ("nuanxun-web.service", "nuanxun-jobs.service")
+PROVINCE = DEPLOY / "province"
+UNITS = (
+    "nuanxun-web.service", "nuanxun-jobs.service",
+    "province/nuanxun-web@.service", "province/nuanxun-jobs@.service",
+)  # fmt: skip
 NGINX, CADDY = ((DEPLOY / name).read_text(encoding="utf-8") for name in ("nginx.conf", "Caddyfile"))
+MANY = (PROVINCE / "nginx.conf").read_text(encoding="utf-8")
 
 
 def test_both_proxies_speak_modern_tls_only() -> None:
@@ -46,19 +51,31 @@ def test_no_proxy_log_keeps_what_was_typed_into_a_search() -> None:
 def test_services_have_what_they_need_and_no_more(unit: str, tmp_path: Path) -> None:
     text = (DEPLOY / unit).read_text(encoding="utf-8")
     for line in ("User=nuanxun", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=",
-                 "EnvironmentFile=/etc/nuanxun.env", "UMask=0077"):  # fmt: skip
+                 "UMask=0077"):  # fmt: skip
         assert f"\n{line}\n" in text, line
-    assert "SECRET_KEY" not in text
+    settings = "/etc/nuanxun/%i.env" if "@" in unit else "/etc/nuanxun.env"
+    assert f"\nEnvironmentFile={settings}\n" in text and "SECRET_KEY" not in text
     if analyze := shutil.which("systemd-analyze"):
         # The program is not installed here, so another stands in its place.
-        copy = tmp_path / unit
+        copy = tmp_path / Path(unit).name.replace("@", "@370406")
         copy.write_text(re.sub(r"ExecStart=\S+", f"ExecStart={sys.executable}", text), encoding="utf-8")
         told = subprocess.run([analyze, "verify", str(copy)], capture_output=True, text=True, timeout=60)
-        assert unit not in told.stdout + told.stderr, told.stdout + told.stderr
+        assert copy.name not in told.stdout + told.stderr, told.stdout + told.stderr
 
 
-def test_nginx_reads_its_file(tmp_path: Path) -> None:
-    assert NGINX.count("{") == NGINX.count("}")
+def test_a_province_differs_from_one_county_only_in_whom_it_asks() -> None:
+    """What is said above of deploy/nginx.conf holds for it too."""
+    own = {line.strip() for line in NGINX.splitlines()} - {line.strip() for line in MANY.splitlines()}
+    assert [line for line in sorted(own) if line and not line.startswith("#")] == [
+        "proxy_pass http://127.0.0.1:8000;",
+        "return 301 https://nuanxun.example.org$uri;",
+        "server_name nuanxun.example.org;",
+    ]
+
+
+@pytest.mark.parametrize("conf", [NGINX, MANY], ids=["county", "province"])
+def test_nginx_reads_its_file(conf: str, tmp_path: Path) -> None:
+    assert conf.count("{") == conf.count("}")
     nginx = shutil.which("nginx") or ("/usr/sbin/nginx" if Path("/usr/sbin/nginx").exists() else None)
     openssl = shutil.which("openssl")
     if nginx is None or openssl is None:
@@ -69,8 +86,9 @@ def test_nginx_reads_its_file(tmp_path: Path) -> None:
          "-days", "2", "-subj", "/CN=nuanxun.example.org", "-keyout", str(key), "-out", str(certificate)],
         check=True, capture_output=True,
     )  # fmt: skip
-    site = NGINX.replace("/etc/ssl/nuanxun.pem", str(certificate)).replace("/etc/ssl/nuanxun.key", str(key))
-    site = site.replace("/var/log/nginx", str(tmp_path))
+    site = conf.replace("/etc/ssl/nuanxun.pem", str(certificate)).replace("/etc/ssl/nuanxun.key", str(key))
+    site = site.replace("/var/log/nginx", str(tmp_path)).replace("/etc/nuanxun", str(tmp_path))
+    (tmp_path / "counties.map").write_text("370406 127.0.0.1:8001;\n", encoding="utf-8")
     main = f"pid {tmp_path}/pid; error_log {tmp_path}/e.log; events {{}} http {{ access_log off; {site} }}"
     (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
     command = [nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"]
