@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from app.accounts.models import AuditChain, AuditLine
 from app.extensions import db
-from app.shared import secretbox, strictjson
+from app.shared import progress, secretbox, strictjson
 
 ONE = 1
 NOTHING = "0" * 64  # the hash before the first line
@@ -146,6 +146,9 @@ def wrong(line: AuditLine, before: Link) -> Fault | None:
 
 def linked_lines(since: int = 0, until: int | None = None) -> Iterator[AuditLine]:
     """Linked lines after position `since`, in order, a few hundred in memory at a time."""
+    before, last = since, until if until is not None else 0
+    if until is None and progress.is_wanted():
+        last = db.session.scalar(select(func.max(AuditLine.position))) or 0
     while True:
         statement = select(AuditLine).where(AuditLine.position > since)
         if until is not None:
@@ -155,6 +158,7 @@ def linked_lines(since: int = 0, until: int | None = None) -> Iterator[AuditLine
             return
         yield from found
         since = found[-1].position or 0
+        progress.step("lines", since - before, max(0, last - before))
         db.session.expunge_all()
 
 

@@ -17,7 +17,7 @@ from flask.cli import AppGroup
 from app.accounts import audit, audit_chain, audit_files
 from app.accounts.audit_chain import Fault, Link
 from app.extensions import db, writing
-from app.shared import clock
+from app.shared import clock, progress
 
 commands = AppGroup("audit", help="Who saw and changed what.")
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -29,11 +29,14 @@ DAY = click.DateTime(["%Y-%m-%d"])
 def verify(file: TextIO | None, expect: str | None) -> None:
     """Check every line and link those that still wait. Names the first bad line; status 1."""
     if file is not None:
-        count, fault = audit_files.verify(file)
+        with progress.shown():
+            count, fault = audit_files.verify(file)
         _stop_at(fault)
         click.echo(f"ok: {count} lines")
         return
-    _stop_at(audit_chain.verify())
+    with progress.shown():
+        fault = audit_chain.verify()
+    _stop_at(fault)
     linked, end = _link()
     if expect:
         _stop_at(audit_chain.differs(expect))
@@ -52,7 +55,8 @@ def export(since: datetime, until: datetime, form: str, out: TextIO | None) -> N
     days = _begin(since.date()), _begin(until.date() + timedelta(days=1))
     found = audit_files.range_of(*days)
     first, last = found or (1, 0)
-    count, digest = audit_files.write(out or sys.stdout, first, last, as_csv=form == "csv")
+    with progress.shown():
+        count, digest = audit_files.write(out or sys.stdout, first, last, as_csv=form == "csv")
     _note("audit.export", count)
     click.echo(f"{count} lines, sha256 {digest}", err=True)
 

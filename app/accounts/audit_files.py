@@ -16,6 +16,7 @@ from app.accounts import audit_chain
 from app.accounts.audit_chain import Fault, Link
 from app.accounts.models import AuditChain, AuditLine
 from app.extensions import db
+from app.shared import progress
 
 TEXTS = (
     "event_id", "user_id", "role", "org_id", "device_id", "address", "action", "object_id", "patient_id",
@@ -76,6 +77,8 @@ def verify(file: Iterable[str]) -> tuple[int, Fault | None]:
             return count, fault
         at = Link(line.position or 0, line.hash or "")
         count += 1
+        if count % audit_chain.LINES_A_TURN == 0:
+            progress.step("lines", count)
     return count, None
 
 

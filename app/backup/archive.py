@@ -16,10 +16,11 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from app.backup.crypt import Decrypter, Encrypter
 from app.backup.trouble import BackupError
+from app.shared import progress
 
 SUFFIX = ".nxbackup"
 PIECE = 1 << 20
@@ -90,7 +91,8 @@ def opened(path: Path, secrets: Sequence[str]) -> Iterator[tuple[Manifest, IO[by
     """
     try:
         with path.open("rb") as file:
-            plain = gzip.GzipFile(fileobj=io.BufferedReader(Decrypter(file, secrets), PIECE))
+            sealed = Decrypter(cast(IO[bytes], _Heard(file)), secrets)
+            plain = gzip.GzipFile(fileobj=io.BufferedReader(sealed, PIECE))
             length = int.from_bytes(plain.read(4), "big")
             if length > MOST_MANIFEST:
                 raise BackupError("the manifest is damaged")
@@ -104,6 +106,29 @@ def opened(path: Path, secrets: Sequence[str]) -> Iterator[tuple[Manifest, IO[by
 def pieces(body: IO[bytes]) -> Iterator[bytes]:
     while piece := body.read(PIECE):
         yield piece
+
+
+def told(body: Iterator[bytes], total: int = 0) -> Iterator[bytes]:
+    """The same pieces; who listens hears how much of `total` bytes is written (0: nobody knows how many)."""
+    done = 0
+    for piece in body:
+        yield piece
+        done += len(piece)
+        progress.step("MB written", done // PIECE, total // PIECE)
+
+
+class _Heard:
+    """A file of which whoever listens hears how much has been read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._done, self._size = file, 0, os.fstat(file.fileno()).st_size
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._file.read(size)
+        if found and (self._done + len(found)) // PIECE > self._done // PIECE:
+            progress.step("MB read", (self._done + len(found)) // PIECE, self._size // PIECE)
+        self._done += len(found)
+        return found
 
 
 def all_in(folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -16,7 +15,7 @@ from app.backup import copying, restoring, service
 from app.backup.trouble import BackupError
 from app.config import SettingError, database_address
 from app.database import require_current
-from app.shared import clock
+from app.shared import clock, progress
 
 commands = AppGroup("backup", help="Copies of everything, and putting one back.")
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -40,7 +39,8 @@ def in_one_line(work: Callable[..., None]) -> Callable[..., None]:
 def create(folder: Path | None) -> None:
     """Make a backup now, encrypted. The server may go on meanwhile."""
     require_current(current_app._get_current_object())  # type: ignore[attr-defined]
-    made = service.create(folder)
+    with progress.shown():
+        made = service.create(folder)
     click.echo(f"{made.path}  {_size(made.size)}  {made.rows} rows")
 
 
@@ -49,7 +49,8 @@ def create(folder: Path | None) -> None:
 @in_one_line
 def verify(file: Path) -> None:
     """Read all of FILE: every byte as it was written, every table with its rows and its sum."""
-    manifest = service.verify(file)
+    with progress.shown():
+        manifest = service.verify(file)
     for name, table in sorted(manifest["tables"].items()):
         click.echo(f"{name:<18}{table['rows']:>9}  {table['sum']}")
     click.echo(_about(manifest))
@@ -70,7 +71,8 @@ def restore(file: Path, yes: bool) -> None:
     if not yes:
         would = f"this would replace {there}" if there else "the database is empty"
         raise click.ClickException(f"{would}; nothing was done: say --yes to restore")
-    restored = restoring.restore(file)
+    with progress.shown():
+        restored = restoring.restore(file)
     click.echo(f"restored; the new epoch is {restored.epoch}")
     if restored.aside:
         click.echo(f"what was there is kept as {restored.aside}: delete it when all is well")
@@ -98,16 +100,13 @@ def list_(folder: Path | None) -> None:
 def copy(to: str) -> None:
     """Copy everything into the empty database TO: SQLite to PostgreSQL, or back."""
     require_current(current_app._get_current_object())  # type: ignore[attr-defined]
-    moved = copying.copy(database_address(to, "--to"), _progress)
+    address = database_address(to, "--to")
+    with progress.shown():
+        moved = copying.copy(address)
     for table in moved:
         click.echo(f"{table.table:<18}{table.rows:>9}  {table.sum}")
     rows = sum(table.rows for table in moved)
     click.echo(f"{rows} rows, equal on both sides. Now set DATABASE_URL to the new address.")
-
-
-def _progress(table: str, done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{table:<18}{done:>9} / {total:<9}", nl=done == total, err=True)
 
 
 def _about(manifest: dict[str, Any]) -> str:

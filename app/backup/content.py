@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, select
+from sqlalchemy import Column, Connection, MetaData, Table, func, select
 from sqlalchemy.types import Boolean, Date, DateTime, Float, Integer, LargeBinary, Numeric, String
+
+from app.shared import progress
 
 MODULUS = 1 << 256
 ROWS = 2000
@@ -84,11 +86,21 @@ def take(connection: Connection, only: Mapping[str, Iterable[str]] | None = None
             continue
         names = sorted(only[table.name]) if only is not None else [c.name for c in columns(table)]
         found = Sum()
+        total = _how_many(connection, table)
         for row in rows(connection, table, names):
             found.add(row)
+            if found.rows % ROWS == 0:
+                progress.step(f"read {table.name}", found.rows, total)
+        progress.step(f"read {table.name}", found.rows, total)
         kinds = {name: kind_of(table.c[name]) for name in names}
         known[table.name] = {"rows": found.rows, "sum": found.hex, "columns": kinds}
     return known
+
+
+def _how_many(connection: Connection, table: Table) -> int:
+    if not progress.is_wanted():
+        return 0
+    return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
 def differences(wanted: Known, found: Known) -> list[str]:

@@ -5,7 +5,7 @@ The history goes along (op_ids, feed numbers, epoch), so phones notice nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,10 +20,10 @@ from app.backup import content, postgres, restoring, service, sqlite
 from app.backup.trouble import BackupError
 from app.config import engine_options
 from app.extensions import db, writing
+from app.shared import progress
 
 CHUNK = 1000
 FILLED_BY_MIGRATIONS = ("feed_head", "audit_chain", content.VERSION_TABLE)
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Moved:
     sum: str
 
 
-def copy(to: str, progress: Progress) -> list[Moved]:
+def copy(to: str) -> list[Moved]:
     """Copy the app's database, which nobody else may be using, into the empty one at `to`.
 
-    Raises BackupError, and then the other database holds no row. `progress(table, done, all)` is told.
+    Raises BackupError, and then the other database holds no row.
     """
     if make_url(to) == db.engine.url:
         raise BackupError("--to is the database itself")
@@ -56,7 +56,7 @@ def copy(to: str, progress: Progress) -> list[Moved]:
             restoring.upgrade(connection)
             service.note("database.copy", target.url.database or "")
             with db.engine.connect() as source:
-                return _copied(source, connection, progress)
+                return _copied(source, connection)
     except SQLAlchemyError as error:
         raise BackupError(f"the copy was given up: {_words(error)}") from None
     finally:
@@ -74,7 +74,7 @@ def _require_empty(connection: Connection) -> None:
     connection.rollback()
 
 
-def _copied(source: Connection, target: Connection, progress: Progress) -> list[Moved]:
+def _copied(source: Connection, target: Connection) -> list[Moved]:
     moved = []
     there = {table.name: table for table in content.tables(target)}
     for table in content.tables(source):
@@ -83,18 +83,18 @@ def _copied(source: Connection, target: Connection, progress: Progress) -> list[
         if table.name not in there:
             raise BackupError(f"{table.name} is not a table of this program")
         target.execute(there[table.name].delete())  # what the migrations put there, nothing else
-        moved.append(_table(source, target, table, there[table.name], progress))
+        moved.append(_table(source, target, table, there[table.name]))
     target.commit()
     return moved
 
 
-def _table(source: Connection, target: Connection, table: Table, there: Table, progress: Progress) -> Moved:
+def _table(source: Connection, target: Connection, table: Table, there: Table) -> Moved:
     names = [column.name for column in content.columns(table)]
     if names != [column.name for column in content.columns(there)]:
         raise BackupError(f"{table.name} has other columns there")
     total = source.scalar(select(func.count()).select_from(table)) or 0
     sent, done = content.Sum(), 0
-    progress(table.name, 0, total)
+    progress.step(table.name, 0, total)
     rows = _parents_first(source, table)
     while chunk := list(islice(rows, CHUNK)):
         for row in chunk:
@@ -102,7 +102,7 @@ def _table(source: Connection, target: Connection, table: Table, there: Table, p
             sent.add(row)
         target.execute(insert(there), [dict(zip(names, row, strict=True)) for row in chunk])
         done += len(chunk)
-        progress(table.name, done, total)
+        progress.step(table.name, done, total)
     _follow_on(target, there)
     arrived = content.Sum()
     for row in content.rows(target, there):

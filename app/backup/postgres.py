@@ -75,7 +75,7 @@ def dump(connection: Connection, url: URL, moment: str, to: IO[bytes]) -> None:
     command += ["--no-privileges", "--schema=public", f"--snapshot={moment}", "--dbname", _address(url)]
     with _run(command, url) as process:
         assert process.stdout is not None
-        for piece in archive.pieces(process.stdout):
+        for piece in archive.told(archive.pieces(process.stdout)):
             to.write(piece)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
@@ -66,8 +67,9 @@ def _of_sqlite(engine: Engine, folder: Path) -> Backup:
             manifest = _manifest(connection, "sqlite")
 
         def body(to: IO[bytes]) -> None:
+            size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            for piece in archive.pieces(file):
+            for piece in archive.told(archive.pieces(file), size):
                 to.write(piece)
 
         return _write(folder, manifest, body)

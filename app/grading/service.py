@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -177,6 +177,12 @@ def stale(as_of: date, after: str = "") -> tuple[list[str], str]:
     if not patients:
         return [], ""
     return [patient_id for patient_id, _, _ in _changed(patients, as_of)], patients[-1].id
+
+
+def how_many() -> int:
+    """Those whom the night looks at."""
+    in_use = select(func.count()).select_from(Patient)
+    return db.session.scalar(in_use.where(Patient.ended_on.is_(None), Patient.restricted_at.is_(None))) or 0
 
 
 def _in_care(condition: ColumnElement[bool], limit: int | None = None) -> list[Patient]:

@@ -8,7 +8,7 @@ from flask.cli import AppGroup, ScriptInfo, pass_script_info
 
 from app.database import require_current
 from app.jobs import runner, scheduler, work
-from app.shared import clock
+from app.shared import clock, progress
 
 commands = AppGroup("jobs", help="Work nobody waits for.")
 
@@ -26,7 +26,8 @@ def run(info: ScriptInfo) -> None:
 @click.argument("name", type=click.Choice([job.name for job in work.JOBS]))
 def once(name: str) -> None:
     """Run job NAME now, unless it runs or ran a moment ago."""
-    outcome = runner.run(current_app._get_current_object(), work.find(name))  # type: ignore[attr-defined]
+    with progress.shown():
+        outcome = runner.run(current_app._get_current_object(), work.find(name))  # type: ignore[attr-defined]
     click.echo(f"{name}: {outcome}")
     if outcome == "failed":
         raise SystemExit(1)

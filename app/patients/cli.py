@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 from app.accounts.models import User
 from app.extensions import db, writing
 from app.patients import roster
+from app.shared import progress
 from app.sync.registry import kinds
 
 commands = AppGroup("patients", help="The register of patients.")
@@ -31,7 +32,8 @@ def import_roster(file: Path, username: str | None, dry_run: bool) -> None:
     writing.set(not dry_run)
     authors = [_author(username)] if username else _clinicians()
     try:
-        report = roster.bring_in(file, authors, dry_run=dry_run, progress=_progress)
+        with progress.shown():
+            report = roster.bring_in(file, authors, dry_run=dry_run)
     except roster.UnreadableFile as error:
         raise click.ClickException(str(error)) from None
     lines = [*report.errors, *report.duplicates]
@@ -63,7 +65,3 @@ def _clinicians() -> list[User]:
     may = kinds["patient.create"].roles
     statement = select(User).where(User.role.in_(may), User.active).order_by(User.role, User.username)
     return list(db.session.scalars(statement))
-
-
-def _progress(rows: int) -> None:
-    click.echo(f"\r{rows} 行", nl=False, err=True)

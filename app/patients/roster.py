@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,13 @@ from app.patients import identity, roster_cells, scope
 from app.patients.models import Patient
 from app.patients.roster_cells import COLUMNS, BadCell
 from app.patients.schema import PatientCreate
-from app.shared import clock, secretbox
+from app.shared import clock, progress, secretbox
 from app.shared.ids import new_id
 from app.sync import service as sync
 
 MOST_ROWS = 20_000
 MOST_BYTES = 30_000_000
 BATCH = 50  # rows a transaction: others can write in between
-Progress = Callable[[int], None]
 Row = tuple[int, dict[str, Any]]
 
 
@@ -50,9 +49,7 @@ class Report:
     duplicates: list[str] = field(default_factory=list)
 
 
-def bring_in(
-    path: Path, authors: list[User], *, dry_run: bool, progress: Progress = lambda done: None
-) -> Report:
+def bring_in(path: Path, authors: list[User], *, dry_run: bool) -> Report:
     """Register everybody in the file, each by the first of `authors` who looks after that village.
 
     Commits in batches; a dry run writes nothing. Raises UnreadableFile.
@@ -61,7 +58,8 @@ def bring_in(
     villages = _Villages(authors)
     seen: dict[str, int] = {}
     waiting: list[tuple[int, dict[str, Any]]] = []
-    for number, cells in list(read(path)):  # all of it is readable before anything is written
+    lines = list(read(path))  # all of it is readable before anything is written
+    for number, cells in lines:
         report.rows += 1
         payload = _checked(number, cells, villages, report)
         if payload is None or _is_known(number, payload, seen, report):
@@ -70,9 +68,9 @@ def bring_in(
         if len(waiting) == BATCH:
             _register(waiting, villages, report, dry_run=dry_run)
             waiting = []
-            progress(report.rows)
+            progress.step("导入", report.rows, len(lines))
     _register(waiting, villages, report, dry_run=dry_run)
-    progress(report.rows)
+    progress.step("导入", report.rows, len(lines))
     return report
 
 

@@ -16,7 +16,7 @@ from app.grading.models import CurrentGrade, GradeRecord
 from app.patients.models import Patient
 from app.plans import agenda, rules
 from app.plans.models import PlanItem
-from app.shared import clock
+from app.shared import clock, progress
 from app.sync import feed
 
 log = logging.getLogger("nuanxun.jobs")
@@ -86,6 +86,7 @@ def nightly(as_of: date | None = None) -> list[str]:
     as_of = as_of or clock.today()
     changed: list[str] = []
     after, looked = "", 0
+    people = grading.how_many() if progress.is_wanted() else 0
     while True:
         stale, held, last = _looked_at(as_of, after)
         waiting = sorted({*stale, *held})
@@ -95,6 +96,7 @@ def nightly(as_of: date | None = None) -> list[str]:
         if not last:
             return changed
         after, looked = last, looked + 1
+        progress.step("people", min(looked * grading.BATCH, people), people)
         if looked % LOOKS_A_WORD == 0:
             log.info("regrade: %d people looked at, %d regraded", looked * grading.BATCH, len(changed))
 

@@ -17,6 +17,8 @@ from app.sync import feed
 from app.sync.models import Revision, Touch
 from app.sync.registry import entities
 
+LOOKED_AT = 500
+
 
 def change(user: User, revision: Revision) -> dict[str, Any]:
     """A revision as SYNC §5 shows it to `user`."""
@@ -74,7 +76,7 @@ def pull(user: User, cursor: str, limit: int) -> dict[str, Any]:
     """
     since = read_cursor(user, cursor)
     until = feed.position()
-    seqs = list(db.session.scalars(changed(user, since, until).limit(limit + 1)))
+    seqs = changed(user, since, until, limit + 1)
     more = len(seqs) > limit
     seqs = seqs[:limit]
     reached = seqs[-1] if more else until
@@ -89,24 +91,45 @@ def pull(user: User, cursor: str, limit: int) -> dict[str, Any]:
     }
 
 
-def changed(user: User, since: int, until: int) -> Select[int]:
-    """Feed numbers after `since`, up to `until`, of what `user` may see; in order.
+def changed(user: User, since: int, until: int, count: int) -> list[int]:
+    """The first `count` feed numbers after `since`, up to `until`, of what `user` may see.
 
-    Every revision touches its patient, so whoever was not touched since then is passed over. What is left
-    is read patient by patient: the cost is that of the reader's own people, however long the county's feed.
+    Every revision touches its patient, so whoever was not touched since then is passed over. Of the others
+    an index alone tells the numbers: the cost is that of the reader's own people, however long the county's
+    feed. Of those some are looked at in turn, whether they are in scope.
     """
+    touched = list(db.session.scalars(touched_since(user, since)))
+    found: list[int] = []
+    while touched and len(found) < count:
+        turn = list(db.session.scalars(numbers(touched, since, until).limit(LOOKED_AT)))
+        if not turn:
+            break
+        found += [seq for seq, is_seen in db.session.execute(seen(user, turn)) if is_seen]
+        since = turn[-1]
+    return found[:count]
+
+
+def touched_since(user: User, since: int) -> Select[str]:
+    """Ids of those about whom something changed that `user` may see."""
     theirs = union(*(entity.patients(user) for entity in entities.values()))
-    # Two statements: told how many they are, planners do not take the whole feed for the shorter way.
-    touched = list(
-        db.session.scalars(
-            select(Touch.patient_id).where(Touch.seq > since, Touch.patient_id.in_(select(theirs.subquery())))
-        )
-    )
+    return select(Touch.patient_id).where(Touch.seq > since, Touch.patient_id.in_(select(theirs.subquery())))
+
+
+def numbers(patient_ids: list[str], since: int, until: int) -> Select[int]:
+    """Feed numbers of all that concerns these patients, in order."""
     return (
         select(Revision.seq)
-        .where(Revision.patient_id.in_(touched), Revision.seq > since, Revision.seq <= until, in_scope(user))
+        .where(Revision.patient_id.in_(patient_ids), Revision.seq > since, Revision.seq <= until)
         .order_by(Revision.seq + 0)  # the sum: else the whole feed is walked because it lies in this order
     )
+
+
+def seen(user: User, seqs: list[int]) -> Select[int, bool]:
+    """Each of these feed numbers, and whether `user` may see its revision.
+
+    Asked as a column: as a condition it would tempt SQLite to look every person up for every number.
+    """
+    return select(Revision.seq, in_scope(user)).where(Revision.seq.in_(seqs)).order_by(Revision.seq)
 
 
 def removed(user: User, since: int, until: int) -> list[str]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app.sync import queries
+from tests.app.visits import sheets
 from tests.factories import NEXT_VILLAGE, OTHER_TOWN, OTHER_VILLAGE, VILLAGE
 
 
@@ -108,3 +110,38 @@ def test_a_relative_bound_later_gets_what_was_there_before(make) -> None:
     cursor = pull(family)["cursor"]
     make.bind(family.username, patient)
     assert [c["id"] for c in pull(family, cursor)["changes"]] == [patient]
+
+
+@pytest.mark.parametrize("looked_at", [1, 2, 3, 500])
+def test_what_lies_between_out_of_scope_neither_hides_nor_doubles_anything(
+    make, monkeypatch, looked_at
+) -> None:
+    """A relative sees the patient, and no visit."""
+    monkeypatch.setattr(queries, "LOOKED_AT", looked_at)
+    doctor, patient, other = make.signed_in("doctor"), make.patient(), make.patient()
+    family = make.signed_in("family")
+    make.bind(family.username, patient)
+    for revision in (1, 2):
+        for about in (patient, other, patient, patient):
+            visit = make.op(doctor, "visit.create", sheets.payload(about))
+            assert make.push(doctor, visit)[0]["status"] == "applied"
+        change = {"patient_id": patient, "address": f"{revision} 组"}
+        make.push(doctor, make.op(doctor, "patient.update", change, base_revision=revision))
+    seen, cursor, more = [], "", True
+    while more:
+        answer = pull(family, cursor, limit=1)
+        seen += [(change["id"], change["revision"]) for change in answer["changes"]]
+        cursor, more = answer["cursor"], answer["more"]
+    assert seen == [(patient, 1), (patient, 2), (patient, 3)]
+    assert pull(family, cursor)["changes"] == []
+
+
+def test_an_old_cursor_still_finds_what_changed_long_after_others(make) -> None:
+    doctor, stranger = make.signed_in("doctor"), make.signed_in(make.user("doctor", place_code=OTHER_TOWN))
+    patient = make.patient()
+    cursor = pull(doctor)["cursor"]
+    theirs = [make.patient(village_id=OTHER_VILLAGE) for _ in range(5)]
+    visit = make.op(doctor, "visit.create", sheets.payload(patient))
+    assert make.push(doctor, visit)[0]["status"] == "applied"
+    assert [change["id"] for change in pull(doctor, cursor)["changes"]] == [visit["op_id"]]
+    assert [change["id"] for change in pull(stranger)["changes"]] == theirs
