@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import current_app, render_template
@@ -53,7 +53,9 @@ def context(view: View, role: str) -> dict[str, Any]:
         "next_on": view.due[0].due_on if view.due else None,
         "titles": {key: form.zh for key, form in engine.all_definitions().items()},
         "orders": [order_line(order) for order in view.orders],
-        "start_forms": start_forms(view),
+        "forms": [engine.all_definitions()[key] for key in FORM_ORDER],
+        "first_form": view.due[0].form if view.due else FORM_ORDER[0],
+        "tails": queries.tails([visit.id for visit in view.visits]),
         "calls": calls(patient),
         "phone_masked": mask_phone(patient.phone),
         "contact": contact(patient),
@@ -84,23 +86,6 @@ def facts_line(view: View) -> list[str]:
     return found + [word for word, true in marks if true]
 
 
-def start_forms(view: View) -> list[dict[str, Any]]:
-    """The forms of the sheet 开始随访: those that are due first, then the others."""
-    due = {item.form: item for item in view.due}
-    rest = [key for key in FORM_ORDER if key not in due]
-    definitions = engine.all_definitions()
-    return [
-        {
-            "key": key,
-            "title": due[key].label if key in due else definitions[key].zh,
-            "icon": definitions[key].icon,
-            "due_on": due[key].due_on if key in due else None,
-        }
-        for key in [*due, *rest]
-        if key in definitions
-    ]
-
-
 def order_line(order: Order) -> dict[str, Any]:
     at = clock.local(order.when_at)
     return {
@@ -126,23 +111,45 @@ def calls(patient: Patient) -> list[tuple[str, str]]:
 
 
 def data_block(view: View) -> dict[str, Any]:
-    """What the scripts of this page and of the forms read; visits and tasks they read off the page itself."""
+    """What the scripts of this page and of the forms read; the rest they read off the page itself: sex, birth
+    date, visits, tasks, and the readings of its tables (chart/data.js)."""
     patient = view.patient
     facts = data.lean(view.facts)
     known = data.seen(facts, view.latest)
+    seen, read = data.tabled(known, {trend.key: trend.rows for trend in view.trends})
     block = {
         "id": patient.id,
         "name": patient.name,
-        "sex": patient.sex,
-        "birth_date": patient.birth_date.isoformat(),
         "phone": patient.phone,
         "village": view.village,
         "grade": {"colour": view.grade.colour} if view.grade else None,
         "facts": data.plain(facts),
-        "seen": known,
+        "seen": seen,
+        "read": read,
         "last": data.besides(view.last, known),
     }
     return {key: value for key, value in block.items() if value not in (None, {})}
+
+
+ONWARD = {
+    "edit": "/patients/{}/edit",
+    "family": "/patients/{}/family",
+    "rights": "/patients/{}/rights",
+    "order": "/orders/new?patient={}",
+}
+
+
+def onward(patient_id: str, asked: Mapping[str, str]) -> str | None:
+    """Where a link of the page leads that names only what differs: ?to=edit, ?form=adl, ?visit=5a25b7.
+
+    A whole address in each link was a tenth of a visit pack. Twin: static/js/chart/links.js.
+    """
+    if (to := asked.get("to", "")) in ONWARD:
+        return ONWARD[to].format(patient_id)
+    if (form := asked.get("form", "")) in engine.all_definitions():
+        return f"/visits/new/{form}?patient={patient_id}"
+    visit_id = queries.visit_id(patient_id, asked.get("visit", ""))
+    return f"/visits/{visit_id}" if visit_id else None
 
 
 def rev(seq: int) -> str:

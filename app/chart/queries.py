@@ -27,7 +27,7 @@ from app.visits import service as visits
 from app.visits.models import Visit
 
 SHOWN_VISITS = 10
-TAIL = 8  # characters of a visit's id, enough to tell the visits of one person apart
+TAIL = 6  # characters of a visit's id: nearly always enough to tell the visits of one person apart
 SHOWN_ORDERS = 5
 NUMBERS = ("int", "dec1", "dec3")
 REMEMBERED_VISITS = 20  # enough to hold the last visit with each form
@@ -84,12 +84,24 @@ def load(patient: Patient) -> View:
     return load_many([patient])[0]
 
 
+def tails(visit_ids: Sequence[str]) -> dict[str, str]:
+    """How a page names each of these visits of one person: by as much of the end as tells them apart."""
+    length = TAIL
+    while len({one[-length:] for one in visit_ids}) < len(set(visit_ids)):
+        length += 1
+    return {one: one[-length:] for one in visit_ids}
+
+
 def visit_id(patient_id: str, tail: str) -> str | None:
-    """The newest visit of this person, cancelled or not, whose id ends in `tail`."""
+    """The visit of this person, cancelled or not, whose id ends in `tail`; of several, the one highest on
+    the page."""
     if len(tail) < TAIL:
         return None
-    ids = db.session.scalars(select(Visit.id).where(Visit.patient_id == patient_id))
-    return max((one for one in ids if one.endswith(tail)), default=None)
+    standing = [visit.id for visit in visits.of_many([patient_id])[patient_id]]
+    rest = db.session.scalars(
+        select(Visit.id).where(Visit.patient_id == patient_id).order_by(Visit.id.desc())
+    )
+    return next((one for one in [*standing, *rest] if one.endswith(tail)), None)
 
 
 def _trends(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response, redirect, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as Redirect
 
@@ -27,6 +27,8 @@ def patient(patient_id: str) -> Response:
         if not scope_table.may(current_user.role, "open"):
             raise
         return redirect(f"/patients/{patient_id}/restricted")  # type: ignore[return-value]
+    if request.args and (further := pages.onward(found.id, request.args)):
+        return redirect(further)  # type: ignore[return-value]
     audit.read("patient.read", found.id, patient_id=found.id)
     view = queries.load(found)
     seq = feed.touched([found.id]).get(found.id, 0)
@@ -36,7 +38,7 @@ def patient(patient_id: str) -> Response:
 @bp.get("/patients/<patient_id>/visits/<tail>")
 @may("chart")
 def visit(patient_id: str, tail: str) -> Redirect:
-    """The history names visits by the end of their id: whole ids were a third of a visit pack."""
+    """As `?visit=` of the patient page: phones' own addresses, and pages of older builds."""
     found = scope.get(current_user, patient_id, "chart")
     visit_id = queries.visit_id(found.id, tail)
     if visit_id is None:
