@@ -18,7 +18,7 @@ from app.pwa import registry
 from app.pwa.registry import PackPage
 from app.shared import clock, scope_table
 
-ROWS_IN_HTML = 60  # readable without script; the index holds everybody
+ROWS_IN_HTML = 20  # readable without script; the index holds everybody
 
 
 def list_context(user: User, place: str, chosen: Choice, everybody: bool) -> tuple[dict[str, Any], str]:

@@ -13,7 +13,7 @@ from flask import Request, Response
 # holds the whole pack, so that a page far down still refers to the lists at its beginning.
 BROTLI = {"quality": 9, "lgwin": 24}
 GZIP_LEVEL, GZIP = 6, 16 + zlib.MAX_WBITS
-FIRST, EVERY = 3, 20  # lines: the compressor alone would sit on the first four megabytes
+FIRST, EVERY = 3, 100  # lines: the compressor alone would sit on the first four megabytes
 
 
 class _Compressor(Protocol):
