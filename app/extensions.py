@@ -48,6 +48,12 @@ compress = Compress()
 # so that two writers queue (busy_timeout) instead of failing half-way with SQLITE_BUSY.
 writing: ContextVar[bool] = ContextVar("writing", default=False)
 
+# How long, in seconds, a writer waits for the others. What may as well be left undone says 0.
+patience: ContextVar[float] = ContextVar("patience", default=SQLITE_BUSY_MS / 1000)
+
+# False while what is written outlives this program's death, but need not outlive a power cut (SQLite only).
+durable: ContextVar[bool] = ContextVar("durable", default=True)
+
 
 @event.listens_for(Engine, "connect")
 def _promises(connection, _record):
@@ -73,7 +79,7 @@ def _promises(connection, _record):
 
 # Writers of this process come in the order in which they asked; between processes SQLite knows no order.
 _turn = FairLock()
-HAS_TURN = "has_turn"
+HAS_TURN, SYNCED = "has_turn", "synced"
 POLL_S = 0.002
 
 
@@ -81,12 +87,13 @@ POLL_S = 0.002
 def _begin(connection):
     if connection.dialect.name != "sqlite":
         return
+    _sync(connection)
     if not writing.get():
         connection.exec_driver_sql("BEGIN")
         return
-    until = time.monotonic() + SQLITE_BUSY_MS / 1000
+    until = time.monotonic() + patience.get()
     # A courtesy: who waits too long for it tries all the same.
-    connection.info[HAS_TURN], waited = _turn.acquire(SQLITE_BUSY_MS / 1000)
+    connection.info[HAS_TURN], waited = _turn.acquire(patience.get())
     if waited:
         time.sleep(2 * POLL_S)  # lets another process in, whose first writer polls too
     try:
@@ -94,6 +101,15 @@ def _begin(connection):
     except BaseException:
         _give_turn(connection)
         raise
+
+
+def _sync(connection):
+    """NORMAL waits for no disk: the next durable transaction brings these to the disk with it."""
+    wanted = durable.get()
+    if connection.info.get(SYNCED, True) is not wanted:
+        level = "FULL" if wanted else "NORMAL"
+        connection.connection.driver_connection.execute(f"PRAGMA synchronous={level}")
+        connection.info[SYNCED] = wanted
 
 
 def _begin_immediate(connection, until):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from itertools import takewhile
 from typing import Any
 
 from app.forms import engine
@@ -82,16 +81,12 @@ def tabled(known: Seen, tables: Mapping[str, Sequence[tuple[date, str]]]) -> tup
     left = {day: dict(values) for day, values in known.items()}
     read = {}
     for code, rows in tables.items():
-        said = [
-            day.isoformat()
-            for day, words in takewhile(
-                lambda row: left.get(row[0].isoformat(), {}).get(code) == _figure(code, row[1]), rows
-            )
-        ]
-        for day in said:
-            del left[day][code]
-        read[code] = len(said)
-    return {day: values for day, values in left.items() if values}, {k: n for k, n in read.items() if n}
+        for at, (day, words) in enumerate(rows):
+            if left.get(day.isoformat(), {}).get(code) != _figure(code, words):
+                break
+            del left[day.isoformat()][code]
+            read[code] = at + 1
+    return {day: values for day, values in left.items() if values}, read
 
 
 def _figure(code: str, words: str) -> Any:

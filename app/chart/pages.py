@@ -19,13 +19,11 @@ from app.patients.identity import age_on, mask_phone
 from app.patients.models import Patient
 from app.patients.schema import RELATIONS
 from app.plans.index import embedded
-from app.pwa import registry
+from app.pwa import registry, rendered
 from app.pwa.registry import PackPage
 from app.shared import clock
-from app.sync import feed
 
 TOP_REASONS = 3
-CHUNK = 40  # patients loaded together while a pack streams
 FORM_ORDER = ("hypertension", "diabetes", "adl", "general")
 SEX = {"1": "男", "2": "女"}
 
@@ -156,37 +154,71 @@ def rev(seq: int) -> str:
     return registry.rev(seq)
 
 
+def stamp(standing: queries.Standing) -> str:
+    """What a rendering of this page depends on, but for the kind of reader; everything else about a person
+    that a page shows touches them in the feed (docs/decisions/0005). The day only by the age: it is shown,
+    and the pressure one should stay below follows from it."""
+    age = age_on(standing.birth_date, clock.today())
+    emergency = current_app.config["EMERGENCY_PHONE"]
+    return rendered.stamp(rev(standing.seq), {"age": age, "call": emergency, "epoch": standing.epoch})
+
+
+def html(view: View, seq: int, role: str, **given: Any) -> str:
+    """`given`: whom the frame names, if not whoever is signed in."""
+    return render_template("chart/patient.html", page_rev=rev(seq), tab=None, **context(view, role), **given)
+
+
 def register() -> None:
     registry.register_pages(pages_of)
 
 
 def pages_of(user: User) -> Iterable[PackPage]:
-    """Every patient of a clinician's panel, newest changes first: a delta is then loaded in few chunks."""
+    """Every patient of a clinician's panel, newest changes first."""
     if user.role not in CLINICIANS:
         return
-    patients = scope.all_of(user)
-    seqs = feed.touched(patient.id for patient in patients)
-    patients.sort(key=lambda patient: -seqs.get(patient.id, 0))
-    for start in range(0, len(patients), CHUNK):
-        chunk = patients[start : start + CHUNK]
-        loaded = _Chunk(chunk, user.role)
-        for patient in chunk:
-            seq = seqs.get(patient.id, 0)
-            yield PackPage(f"/patients/{patient.id}", seq, loaded.renderer(patient.id, seq))
+    people = queries.panel(user)
+    views = _Views(user)
+    for one in people:
+        yield PackPage(address(one.id), one.seq, views.renderer(one), stamp(one), views.ready)
 
 
-class _Chunk:
-    """Patients loaded together when the first of them is asked for, and forgotten when all were given."""
+def address(patient_id: str) -> str:
+    return f"/patients/{patient_id}"
 
-    def __init__(self, patients: list[Patient], role: str) -> None:
-        self._patients, self._role = patients, role
-        self._views: dict[str, View] | None = None
 
-    def renderer(self, patient_id: str, seq: int) -> Callable[[], str]:
-        return lambda: self._render(patient_id, seq)
+class _Views:
+    """Patients loaded many at a time when the first of them is asked for; each is forgotten when given.
 
-    def _render(self, patient_id: str, seq: int) -> str:
-        if self._views is None or patient_id not in self._views:
-            self._views = {view.patient.id: view for view in queries.load_many(self._patients)}
-        view = self._views.pop(patient_id)
-        return render_template("chart/patient.html", page_rev=rev(seq), tab=None, **context(view, self._role))
+    The first handful goes out while the others are still being read.
+    """
+
+    FIRST, MOST = 20, 240
+
+    def __init__(self, user: User) -> None:
+        self._user = user
+        self._waiting: list[str] = []
+        self._size = self.FIRST
+        self._loaded: dict[str, View] = {}
+
+    def ready(self, urls: list[str]) -> None:
+        self._waiting = [url.rpartition("/")[2] for url in reversed(urls)]
+
+    def renderer(self, standing: queries.Standing) -> Callable[..., str]:
+        def render(reader: rendered.StandIn | None = None) -> str:
+            given = {} if reader is None else {"current_user": reader}
+            return html(self._view(standing.id), standing.seq, self._user.role, **given)
+
+        return render
+
+    def _view(self, patient_id: str) -> View:
+        if patient_id not in self._loaded:
+            self._load(patient_id)
+        return self._loaded.pop(patient_id)
+
+    def _load(self, first: str) -> None:
+        ids = [first]
+        while self._waiting and len(ids) < self._size:
+            if (one := self._waiting.pop()) != first:
+                ids.append(one)
+        self._size = min(self._size * 4, self.MOST)
+        self._loaded = {view.patient.id: view for view in queries.load_many(scope.some_of(self._user, ids))}
