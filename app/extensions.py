@@ -42,3 +42,10 @@ compress = Compress()
 # True while the current request or job means to write: SQLite then takes the write lock at BEGIN,
 # so that two writers queue (busy_timeout) instead of failing half-way with SQLITE_BUSY.
 writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+# How long, in seconds, a writer waits for the others; None for as long as everybody. What may as well be left
+# undone says 0.
+patience: ContextVar[float | None] = ContextVar("patience", default=None)
+
+# False while what is written outlives this program's death, but need not outlive a power cut (SQLite only).
+durable: ContextVar[bool] = ContextVar("durable", default=True)

@@ -27,7 +27,7 @@ from app.accounts.models import User
 from app.errors import NotFound
 from app.extensions import db
 from app.guard import public
-from app.pwa import pack
+from app.pwa import pack, rendered
 from app.pwa.build import ROOT, SHELL_PAGES, build, shell
 from app.pwa.registry import PackPage, rev
 from app.pwa.squeeze import squeezed
@@ -102,14 +102,17 @@ def outbox() -> Response:
 def visit_pack() -> Response:
     user_id = current_user.id
     since = pack.decode(request.args.get("cursor", ""), current_user._get_current_object())
+    shelf = rendered.Shelf(current_user)
 
     def stream() -> Iterator[str]:
         # The request's own database session has ended before the first line is asked for.
         user = g._login_user = db.session.get_one(User, user_id)
-        yield from _counted(pack.lines(user, since))
+        yield from _counted(pack.lines(user, since, shelf))
 
     answer = current_app.response_class(mimetype="application/x-ndjson")
-    return squeezed(request, answer, stream_with_context(stream()))
+    answer = squeezed(request, answer, stream(), shelf.keep)
+    answer.response = stream_with_context(iter(answer.response))  # type: ignore[type-var, assignment]
+    return answer
 
 
 def _counted(lines: Iterator[str]) -> Iterator[str]:
