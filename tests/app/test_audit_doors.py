@@ -45,7 +45,6 @@ NO_LINE = {
     "GET /sign-in": OPEN_AND_NOBODYS,
     "GET /static/<path:filename>": OPEN_AND_NOBODYS,
     "GET /sw.js": OPEN_AND_NOBODYS,
-    "GET /sw/<name>.js": OPEN_AND_NOBODYS,
     "GET /sw/precache.js": OPEN_AND_NOBODYS,
     "GET /unlock": OPEN_AND_NOBODYS,
     "GET /family/bind": "an empty form",
