@@ -2,8 +2,8 @@
 
     python -m bench.drain [--records 250] [--plain]
 
-A Chromium behind a wire that counts (bench/wire.py): requests, bytes up and down, seconds from 立即上传 until the last one is
-marked 已送达. 100 a request is the contract's most (SYNC §3). --plain: the line of this machine itself.
+A Chromium behind a wire that counts (bench/wire.py): requests, bytes up, seconds from 立即上传 until the last
+one is marked 已送达. 100 a request is the contract's most (SYNC §3). --plain: the line of this machine.
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ FILL = """async ({payload, count}) => {
 }"""
 DRAIN = """async () => {
   const { send } = await import('/static/js/offline/sender.js');
-  const began = performance.now();
   const result = await send({ reason: 'button' });
   const outbox = await import('/static/js/offline/outbox.js');
-  return { ...result, took_ms: performance.now() - began, left: await outbox.counts(document.body.dataset.user) };
+  return { ...result, left: await outbox.counts(document.body.dataset.user) };
 }"""
 
 

@@ -63,7 +63,6 @@ async function start() {
   status.start({ store: store || door === 'public' });
   await dress();
   document.documentElement.dataset.ready = ''; // taps now do what the scripts say
-  performance.mark?.('nx-ready');
   const first = triggers.start({ pages: store && Boolean(await worker) });
   // What the worker fetched while this page was loading was announced before anybody listened.
   await fresh.offer({ unlessSameRev: true }).catch(() => {});
