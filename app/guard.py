@@ -41,6 +41,7 @@ HEADERS = {
 
 # A file of ours is no page: nobody is shown it, framed by it, or led on from it. These stay on every answer;
 # the rest would be a third of the bytes of a small file. Of 304 the browser keeps what it was told before.
+FILES = ("static", "pwa.precache")
 OF_A_PART = ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")
 
 
@@ -197,7 +198,8 @@ def _read_body() -> None:
 
 
 def _headers(response: Response) -> Response:
-    part = (request.endpoint == "static" and response.status_code < 400) or response.status_code == 304
+    file = request.endpoint in FILES and response.status_code < 400
+    part = file or response.status_code == 304
     for name, value in HEADERS.items():
         if not part or name in OF_A_PART:
             response.headers.setdefault(name, value)

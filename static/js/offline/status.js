@@ -8,7 +8,6 @@ import { net, online } from './net.js';
 import * as outbox from './outbox.js';
 import * as pages from './pages.js';
 import { pageName, userId } from './person.js';
-import * as progress from './progress.js';
 
 let sending = null; // {done, total} while the sender runs
 let loading = null; // {done, total} while a first pack comes in
@@ -23,7 +22,7 @@ export function start(has) {
   keeps = has.store;
   listen((message) => {
     if (message.t === 'sending') sending = message.total ? message : null;
-    if (message.t === 'pack') packProgress(0, 0);
+    if (message.t === 'pack') loading = null;
     if (message.t === 'shell') shell = message;
     if (['outbox', 'net', 'sending', 'pages', 'pack', 'shell'].includes(message.t)) paint();
   });
@@ -38,7 +37,7 @@ export function start(has) {
 /** Shown only while there is nothing on the phone yet: later packs are small and silent. */
 export function packProgress(done, total) {
   loading = total ? { done, total } : null;
-  if (progress.show(done, total)) paint();
+  paint();
 }
 
 /** Whether this phone is known to have every file of ours. */

@@ -69,13 +69,23 @@ async function refreshPack(max_age_ms) {
   if (first && (await vault.row(userId()))?.had_pack) {
     notice.show('evicted', { kind: 'warn', text: '本机数据被系统清除，正在重新下载。' });
   }
-  const onProgress = first ? status.packProgress : undefined;
-  const done = await import('./pack.js')
-    .then((pack) => pack.refresh({ user_id: userId(), max_age_ms, onProgress }))
-    .catch(storeTrouble);
+  const done = await loaded(first, max_age_ms).catch(storeTrouble);
   if (done?.outcome === 'fresh') {
     notice.hide('evicted');
     await vault.contact(userId(), { had_pack: true });
+  }
+}
+
+/** The first one is told about as it comes; later ones are small and silent. */
+async function loaded(first, max_age_ms) {
+  const [pack, progress] = await Promise.all([import('./pack.js'), import('./progress.js')]);
+  const onProgress = (done, total) => {
+    if (progress.show(done, total)) status.packProgress(done, total);
+  };
+  try {
+    return await pack.refresh({ user_id: userId(), max_age_ms, onProgress: first ? onProgress : undefined });
+  } finally {
+    progress.show(0, 0);
   }
 }
 
