@@ -85,7 +85,7 @@ export async function activate() {
 /** @returns {Promise<Response | undefined>} by path: what follows "?" only busts other caches */
 export async function fromShell(path) {
   const found = await kept(FORMER[path] || path);
-  return found || (path.startsWith('/static/js/') ? ownAddress(path) : undefined);
+  return found || (path.startsWith('/static/') ? ownAddress(path) : undefined);
 }
 
 function kept(path) {
