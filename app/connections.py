@@ -10,7 +10,7 @@ from functools import cache
 from sqlalchemy import Engine, Pool, event
 
 from app.config import POOLER
-from app.extensions import writing
+from app.extensions import durable, patience, writing
 from app.shared.fairlock import FairLock
 
 SQLITE_BUSY_MS = 5000
@@ -49,7 +49,7 @@ def _promises(connection, _record):
 
 # Writers of this process come in the order in which they asked; between processes SQLite knows no order.
 _turn = FairLock()
-HAS_TURN = "has_turn"
+HAS_TURN, SYNCED = "has_turn", "synced"
 POLL_S = 0.002
 
 
@@ -64,12 +64,16 @@ def _begin(connection):
         if writing.get() and connection.get_execution_options().get(POOLER) == "transaction":
             connection.exec_driver_sql(PROMISED_ANEW)
         return
+    _sync(connection)
     if not writing.get():
         connection.exec_driver_sql("BEGIN")
         return
-    until = time.monotonic() + SQLITE_BUSY_MS / 1000
+    wait_s = patience.get()
+    if wait_s is None:
+        wait_s = SQLITE_BUSY_MS / 1000
+    until = time.monotonic() + wait_s
     # A courtesy: who waits too long for it tries all the same.
-    connection.info[HAS_TURN], waited = _turn.acquire(SQLITE_BUSY_MS / 1000)
+    connection.info[HAS_TURN], waited = _turn.acquire(wait_s)
     if waited:
         time.sleep(2 * POLL_S)  # lets another process in, whose first writer polls too
     try:
@@ -77,6 +81,15 @@ def _begin(connection):
     except BaseException:
         _give_turn(connection)
         raise
+
+
+def _sync(connection):
+    """NORMAL waits for no disk: the next durable transaction brings these to the disk with it."""
+    wanted = durable.get()
+    if connection.info.get(SYNCED, True) is not wanted:
+        level = "FULL" if wanted else "NORMAL"
+        connection.connection.driver_connection.execute(f"PRAGMA synchronous={level}")
+        connection.info[SYNCED] = wanted
 
 
 def _begin_immediate(connection, until):

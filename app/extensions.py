@@ -57,3 +57,10 @@ writing: ContextVar[bool] = ContextVar("writing", default=False)
 
 # The engine of the replica while a view reads from it (app/replica.py).
 reading_from: ContextVar[Engine | None] = ContextVar("reading_from", default=None)
+
+# How long, in seconds, a writer waits for the others; None for as long as everybody. What may as well be left
+# undone says 0.
+patience: ContextVar[float | None] = ContextVar("patience", default=None)
+
+# False while what is written outlives this program's death, but need not outlive a power cut (SQLite only).
+durable: ContextVar[bool] = ContextVar("durable", default=True)

@@ -124,12 +124,21 @@ async function networkOnly(event, url) {
     const response = await fetch(event.request);
     if (!mark(response)) return response;
     signingUntil = 0;
-    return (await lockedFor(mark(response))) ? toUnlock(url) : response;
+    if (await lockedFor(mark(response))) return toUnlock(url);
+    await holdForNewcomer(url, response);
+    return response;
   } catch {
     signingUntil = 0; // nobody can have signed in without a network
     post({ t: 'net', outcome: 'unreachable' });
     return pageResponse(await shellPage('/offline'));
   }
+}
+
+/** Who is new on this phone sets a PIN before the page is theirs to read: it need not come twice. */
+async function holdForNewcomer(url, response) {
+  const user = mark(response);
+  if (!acceptable(response, user) || (await vault.state(user).catch(() => '')) !== 'none') return;
+  late.set(url.href, { response: response.clone(), user, until: Date.now() + LATE_MS });
 }
 
 /** @param {{user?: string, meta?: object, local?: object}} known whose phone it is, and what it has */

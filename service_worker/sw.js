@@ -4,7 +4,7 @@ import { whenRevoked } from '/static/js/offline/net.js';
 import { send } from '/static/js/offline/sender.js';
 import { wipe } from '/static/js/offline/wipe.js';
 import { startInWorker } from '/static/js/vault/relay.js';
-import { activate, install } from '/sw/shell.js';
+import { activate, complete, install } from '/sw/shell.js';
 import { answer } from '/sw/strategies.js';
 
 let revoked = false;
@@ -26,6 +26,7 @@ self.addEventListener('fetch', (event) => {
 
 self.addEventListener('message', (event) => {
   if (event.data?.t === 'claim') event.waitUntil(self.clients.claim());
+  if (event.data?.t === 'shell') event.waitUntil(complete());
   // Only when a person asked for it, and never in the middle of a sync.
   if (event.data?.t === 'update') event.waitUntil(between(() => self.skipWaiting()));
 });

@@ -16,12 +16,11 @@ PACKAGE = ROOT / "node_modules" / "lucide-static"
 TARGET = ROOT / "static" / "vendor" / "sprite.svg"
 
 LIST = """
-activity arrow-left-right arrow-up-down bath bed bell brush-cleaning building-2 calendar calendar-check
-chart-line check chevron-down chevron-left chevron-right chevron-up circle-alert circle-check clipboard-list
-clock delete download ear ellipsis eye eye-off file-text fingerprint footprints hand-heart heart-pulse house
-info key-round list lock log-out map-pin message-square minus pencil person-standing phone pill plus printer
-qr-code receipt-text refresh-cw rotate-cw scissors search settings shield-check smartphone star stethoscope
-syringe trash-2 truck undo-2 upload user users utensils volume-2 wifi-off x
+activity arrow-up-down bath bed bell brush-cleaning building-2 calendar-check check chevron-down
+chevron-left chevron-right chevron-up circle-alert clipboard-list clock delete download eye file-text
+fingerprint footprints hand-heart heart-pulse house info key-round list lock log-out message-square minus
+pencil person-standing phone pill plus qr-code receipt-text refresh-cw rotate-cw scissors search
+shield-check smartphone star stethoscope syringe truck undo-2 upload user users utensils volume-2 wifi-off x
 """
 NAMES = tuple(LIST.split())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from app.accounts import attempts, audit, passwords, second_factor, steps
 from app.accounts.codes import digest
@@ -134,22 +134,29 @@ def _prove_password(name: str, password: str, where: Where) -> tuple[User, attem
     return user, attempt
 
 
+_HELD = (  # made once: every request asks it
+    select(LoginSession, User, Device.revoked_at)
+    .join(User, User.id == LoginSession.user_id)
+    .outerjoin(
+        Device, and_(Device.device_id == LoginSession.device_id, Device.user_id == LoginSession.user_id)
+    )
+    .where(LoginSession.token_hash == bindparam("token_hash"))
+)
+
+
 def resolve(token: str) -> tuple[User, LoginSession] | None:
     """Who holds this session token. None when it is unknown, over, or long idle, or the user disabled.
 
     Raises DomainError 401 `device_revoked` for the phone that was reported lost.
     """
-    session = db.session.get(LoginSession, digest(token))
-    if session is None:
+    row = db.session.execute(_HELD, {"token_hash": digest(token)}).one_or_none()
+    if row is None:
         return None
-    device = db.session.scalar(
-        select(Device).where(Device.device_id == session.device_id, Device.user_id == session.user_id)
-    )
-    if device is not None and device.revoked_at is not None:
+    session, user, revoked_at = row
+    if revoked_at is not None:
         raise revoked()
-    user = db.session.get(User, session.user_id)
     now = clock.now()
-    if session.ended_at is not None or session.expires_at <= now or user is None or not user.active:
+    if session.ended_at is not None or session.expires_at <= now or not user.active:
         return None
     if session.last_seen_at + idle_limit(user.role) <= now:
         return None

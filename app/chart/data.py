@@ -1,12 +1,12 @@
 """The data block of the patient page: what its scripts and the forms know of a person, as few bytes.
 
 Twin: static/js/chart/data.js, which makes of it the facts of grading.md §3 and the values shown as 上次.
-Everything recorded stands once, below the day it was recorded on.
+Everything recorded stands once: below the day it was recorded on, or in the table of readings on the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -70,6 +70,29 @@ def seen(facts: Mapping[str, Any], latest: Mapping[str, tuple[Any, str]]) -> See
             value, day = latest[code]
             put(day, code, _bare(code, value) if isinstance(value, dict) else value)
     return {day: dict(sorted(found[day].items(), key=_place)) for day in sorted(found, reverse=True)}
+
+
+def tabled(known: Seen, tables: Mapping[str, Sequence[tuple[date, str]]]) -> tuple[Seen, dict[str, int]]:
+    """`known` without what the page's tables say already, and how many of their rows that is.
+
+    `tables`: bp and fpg -> (day, words), newest first. Only the first rows count, up to one that says
+    something else: the phone reads just as many.
+    """
+    left = {day: dict(values) for day, values in known.items()}
+    read = {}
+    for code, rows in tables.items():
+        for at, (day, words) in enumerate(rows):
+            if left.get(day.isoformat(), {}).get(code) != _figure(code, words):
+                break
+            del left[day.isoformat()][code]
+            read[code] = at + 1
+    return {day: values for day, values in left.items() if values}, read
+
+
+def _figure(code: str, words: str) -> Any:
+    """142/83 -> [142, 83], 7.8 -> 7.8"""
+    figures = [float(part) for part in words.split("/")]
+    return figures if code == "bp" else figures[0]
 
 
 def _place(pair: tuple[str, Any]) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import current_app, render_template
@@ -19,13 +19,11 @@ from app.patients.identity import age_on, mask_phone
 from app.patients.models import Patient
 from app.patients.schema import RELATIONS
 from app.plans.index import embedded
-from app.pwa import registry
+from app.pwa import registry, rendered
 from app.pwa.registry import PackPage
 from app.shared import clock
-from app.sync import feed
 
 TOP_REASONS = 3
-CHUNK = 40  # patients loaded together while a pack streams
 FORM_ORDER = ("hypertension", "diabetes", "adl", "general")
 SEX = {"1": "男", "2": "女"}
 
@@ -53,7 +51,9 @@ def context(view: View, role: str) -> dict[str, Any]:
         "next_on": view.due[0].due_on if view.due else None,
         "titles": {key: form.zh for key, form in engine.all_definitions().items()},
         "orders": [order_line(order) for order in view.orders],
-        "start_forms": start_forms(view),
+        "forms": [engine.all_definitions()[key] for key in FORM_ORDER],
+        "first_form": view.due[0].form if view.due else FORM_ORDER[0],
+        "tails": queries.tails([visit.id for visit in view.visits]),
         "calls": calls(patient),
         "phone_masked": mask_phone(patient.phone),
         "contact": contact(patient),
@@ -84,23 +84,6 @@ def facts_line(view: View) -> list[str]:
     return found + [word for word, true in marks if true]
 
 
-def start_forms(view: View) -> list[dict[str, Any]]:
-    """The forms of the sheet 开始随访: those that are due first, then the others."""
-    due = {item.form: item for item in view.due}
-    rest = [key for key in FORM_ORDER if key not in due]
-    definitions = engine.all_definitions()
-    return [
-        {
-            "key": key,
-            "title": due[key].label if key in due else definitions[key].zh,
-            "icon": definitions[key].icon,
-            "due_on": due[key].due_on if key in due else None,
-        }
-        for key in [*due, *rest]
-        if key in definitions
-    ]
-
-
 def order_line(order: Order) -> dict[str, Any]:
     at = clock.local(order.when_at)
     return {
@@ -126,27 +109,63 @@ def calls(patient: Patient) -> list[tuple[str, str]]:
 
 
 def data_block(view: View) -> dict[str, Any]:
-    """What the scripts of this page and of the forms read; visits and tasks they read off the page itself."""
+    """What the scripts of this page and of the forms read; the rest they read off the page itself: sex, birth
+    date, visits, tasks, and the readings of its tables (chart/data.js)."""
     patient = view.patient
     facts = data.lean(view.facts)
     known = data.seen(facts, view.latest)
+    seen, read = data.tabled(known, {trend.key: trend.rows for trend in view.trends})
     block = {
         "id": patient.id,
         "name": patient.name,
-        "sex": patient.sex,
-        "birth_date": patient.birth_date.isoformat(),
         "phone": patient.phone,
         "village": view.village,
         "grade": {"colour": view.grade.colour} if view.grade else None,
         "facts": data.plain(facts),
-        "seen": known,
+        "seen": seen,
+        "read": read,
         "last": data.besides(view.last, known),
     }
     return {key: value for key, value in block.items() if value not in (None, {})}
 
 
+ONWARD = {
+    "edit": "/patients/{}/edit",
+    "family": "/patients/{}/family",
+    "rights": "/patients/{}/rights",
+    "order": "/orders/new?patient={}",
+}
+
+
+def onward(patient_id: str, asked: Mapping[str, str]) -> str | None:
+    """Where a link of the page leads that names only what differs: ?to=edit, ?form=adl, ?visit=5a25b7.
+
+    A whole address in each link was a tenth of a visit pack. Twin: static/js/chart/links.js.
+    """
+    if (to := asked.get("to", "")) in ONWARD:
+        return ONWARD[to].format(patient_id)
+    if (form := asked.get("form", "")) in engine.all_definitions():
+        return f"/visits/new/{form}?patient={patient_id}"
+    visit_id = queries.visit_id(patient_id, asked.get("visit", ""))
+    return f"/visits/{visit_id}" if visit_id else None
+
+
 def rev(seq: int) -> str:
     return registry.rev(seq)
+
+
+def stamp(standing: queries.Standing) -> str:
+    """What a rendering of this page depends on, but for the kind of reader; everything else about a person
+    that a page shows touches them in the feed (docs/decisions/0005). The day only by the age: it is shown,
+    and the pressure one should stay below follows from it."""
+    age = age_on(standing.birth_date, clock.today())
+    emergency = current_app.config["EMERGENCY_PHONE"]
+    return rendered.stamp(rev(standing.seq), {"age": age, "call": emergency, "epoch": standing.epoch})
+
+
+def html(view: View, seq: int, role: str, **given: Any) -> str:
+    """`given`: whom the frame names, if not whoever is signed in."""
+    return render_template("chart/patient.html", page_rev=rev(seq), tab=None, **context(view, role), **given)
 
 
 def register() -> None:
@@ -154,32 +173,52 @@ def register() -> None:
 
 
 def pages_of(user: User) -> Iterable[PackPage]:
-    """Every patient of a clinician's panel, newest changes first: a delta is then loaded in few chunks."""
+    """Every patient of a clinician's panel, newest changes first."""
     if user.role not in CLINICIANS:
         return
-    patients = scope.all_of(user)
-    seqs = feed.touched(patient.id for patient in patients)
-    patients.sort(key=lambda patient: -seqs.get(patient.id, 0))
-    for start in range(0, len(patients), CHUNK):
-        chunk = patients[start : start + CHUNK]
-        loaded = _Chunk(chunk, user.role)
-        for patient in chunk:
-            seq = seqs.get(patient.id, 0)
-            yield PackPage(f"/patients/{patient.id}", seq, loaded.renderer(patient.id, seq))
+    people = queries.panel(user)
+    views = _Views(user)
+    for one in people:
+        yield PackPage(address(one.id), one.seq, views.renderer(one), stamp(one), views.ready)
 
 
-class _Chunk:
-    """Patients loaded together when the first of them is asked for, and forgotten when all were given."""
+def address(patient_id: str) -> str:
+    return f"/patients/{patient_id}"
 
-    def __init__(self, patients: list[Patient], role: str) -> None:
-        self._patients, self._role = patients, role
-        self._views: dict[str, View] | None = None
 
-    def renderer(self, patient_id: str, seq: int) -> Callable[[], str]:
-        return lambda: self._render(patient_id, seq)
+class _Views:
+    """Patients loaded many at a time when the first of them is asked for; each is forgotten when given.
 
-    def _render(self, patient_id: str, seq: int) -> str:
-        if self._views is None or patient_id not in self._views:
-            self._views = {view.patient.id: view for view in queries.load_many(self._patients)}
-        view = self._views.pop(patient_id)
-        return render_template("chart/patient.html", page_rev=rev(seq), tab=None, **context(view, self._role))
+    The first handful goes out while the others are still being read.
+    """
+
+    FIRST, MOST = 20, 240
+
+    def __init__(self, user: User) -> None:
+        self._user = user
+        self._waiting: list[str] = []
+        self._size = self.FIRST
+        self._loaded: dict[str, View] = {}
+
+    def ready(self, urls: list[str]) -> None:
+        self._waiting = [url.rpartition("/")[2] for url in reversed(urls)]
+
+    def renderer(self, standing: queries.Standing) -> Callable[..., str]:
+        def render(reader: rendered.StandIn | None = None) -> str:
+            given = {} if reader is None else {"current_user": reader}
+            return html(self._view(standing.id), standing.seq, self._user.role, **given)
+
+        return render
+
+    def _view(self, patient_id: str) -> View:
+        if patient_id not in self._loaded:
+            self._load(patient_id)
+        return self._loaded.pop(patient_id)
+
+    def _load(self, first: str) -> None:
+        ids = [first]
+        while self._waiting and len(ids) < self._size:
+            if (one := self._waiting.pop()) != first:
+                ids.append(one)
+        self._size = min(self._size * 4, self.MOST)
+        self._loaded = {view.patient.id: view for view in queries.load_many(scope.some_of(self._user, ids))}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
+from app.accounts.models import User
 from app.chart import trend
 from app.extensions import db
 from app.forms import engine
@@ -18,16 +19,21 @@ from app.observations import service as observations
 from app.orders import service as orders
 from app.orders.models import Order
 from app.orgs import service as orgs
+from app.patients import scope
 from app.patients.identity import age_on
 from app.patients.models import Patient
 from app.plans import service as plans
 from app.plans.models import PlanItem
+from app.pwa import rendered
+from app.pwa.models import RenderedPage
 from app.shared import clock
+from app.sync import feed
+from app.sync.models import FeedHead, Touch
 from app.visits import service as visits
 from app.visits.models import Visit
 
 SHOWN_VISITS = 10
-TAIL = 8  # characters of a visit's id, enough to tell the visits of one person apart
+TAIL = 6  # characters of a visit's id: nearly always enough to tell the visits of one person apart
 SHOWN_ORDERS = 5
 NUMBERS = ("int", "dec1", "dec3")
 REMEMBERED_VISITS = 20  # enough to hold the last visit with each form
@@ -48,6 +54,49 @@ class View:
     trends: list[trend.Trend]
     latest: dict[str, tuple[Any, str]]
     last: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How somebody's page stands, without what is on it. `kept`: the page as it was rendered for somebody of
+    the same kind, if it is kept, with its stamp."""
+
+    id: str
+    birth_date: date
+    seq: int
+    epoch: str
+    kept_stamp: str = ""
+    kept: bytes = b""
+
+
+_EPOCH = select(FeedHead.epoch).where(FeedHead.id == feed.HEAD).scalar_subquery()
+
+
+def panel(user: User) -> list[Standing]:
+    """Everybody of the pack, newest changes first."""
+    seq = func.coalesce(Touch.seq, 0)
+    statement = (
+        select(Patient.id, Patient.birth_date, seq, _EPOCH)
+        .outerjoin(Touch, Touch.patient_id == Patient.id)
+        .where(scope.condition(user), Patient.ended_on.is_(None))
+        .order_by(seq.desc(), Patient.village_code, Patient.name_py, Patient.id)
+    )
+    return [Standing(*row) for row in db.session.execute(statement)]
+
+
+def standing(user: User, patient_id: str, address: str) -> Standing | None:
+    """One of those on whom `user` may do `chart`; None: ask scope why not."""
+    kept = RenderedPage
+    statement = (
+        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), _EPOCH, kept.stamp, kept.body)
+        .outerjoin(Touch, Touch.patient_id == Patient.id)
+        .outerjoin(kept, and_(kept.url == address, kept.variant == rendered.variant(user)))
+        .where(Patient.id == patient_id, scope.condition(user, "chart"))
+    )
+    row = db.session.execute(statement).first()
+    if row is None:
+        return None
+    return Standing(row[0], row[1], row[2], row[3], kept_stamp=row[4] or "", kept=row[5] or b"")
 
 
 def load_many(patients: Sequence[Patient]) -> list[View]:
@@ -84,12 +133,24 @@ def load(patient: Patient) -> View:
     return load_many([patient])[0]
 
 
+def tails(visit_ids: Sequence[str]) -> dict[str, str]:
+    """How a page names each of these visits of one person: by as much of the end as tells them apart."""
+    length = TAIL
+    while len({one[-length:] for one in visit_ids}) < len(set(visit_ids)):
+        length += 1
+    return {one: one[-length:] for one in visit_ids}
+
+
 def visit_id(patient_id: str, tail: str) -> str | None:
-    """The newest visit of this person, cancelled or not, whose id ends in `tail`."""
+    """The visit of this person, cancelled or not, whose id ends in `tail`; of several, the one highest on
+    the page."""
     if len(tail) < TAIL:
         return None
-    ids = db.session.scalars(select(Visit.id).where(Visit.patient_id == patient_id))
-    return max((one for one in ids if one.endswith(tail)), default=None)
+    standing = [visit.id for visit in visits.of_many([patient_id])[patient_id]]
+    rest = db.session.scalars(
+        select(Visit.id).where(Visit.patient_id == patient_id).order_by(Visit.id.desc())
+    )
+    return next((one for one in [*standing, *rest] if one.endswith(tail)), None)
 
 
 def _trends(

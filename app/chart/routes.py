@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response, redirect, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as Redirect
 
@@ -11,9 +11,9 @@ from app.chart import pages, queries
 from app.errors import NotFound
 from app.guard import may
 from app.patients import scope
+from app.pwa import rendered
 from app.shared import scope_table
-from app.shared.page import page
-from app.sync import feed
+from app.shared.page import whole
 
 bp = Blueprint("chart", __name__)
 
@@ -21,22 +21,27 @@ bp = Blueprint("chart", __name__)
 @bp.get("/patients/<patient_id>")
 @may("chart")
 def patient(patient_id: str) -> Response:
-    try:
-        found = scope.get(current_user, patient_id, "chart")
-    except scope.Restricted:
-        if not scope_table.may(current_user.role, "open"):
-            raise
-        return redirect(f"/patients/{patient_id}/restricted")  # type: ignore[return-value]
-    audit.read("patient.read", found.id, patient_id=found.id)
-    view = queries.load(found)
-    seq = feed.touched([found.id]).get(found.id, 0)
-    return page("chart/patient.html", rev=pages.rev(seq), tab=None, **pages.context(view, current_user.role))
+    standing = queries.standing(current_user, patient_id, pages.address(patient_id))
+    if standing is None:
+        refusal = scope.refusal(current_user, patient_id, "chart")
+        if isinstance(refusal, scope.Restricted) and scope_table.may(current_user.role, "open"):
+            return redirect(f"/patients/{patient_id}/restricted")  # type: ignore[return-value]
+        raise refusal
+    if request.args and (further := pages.onward(standing.id, request.args)):
+        return redirect(further)  # type: ignore[return-value]
+    audit.read("patient.read", standing.id, patient_id=standing.id)
+    if standing.kept_stamp == pages.stamp(standing):
+        html = rendered.unfold(standing.kept, current_user)
+    else:
+        found = scope.get(current_user, standing.id, "chart")
+        html = pages.html(queries.load(found), standing.seq, current_user.role)
+    return whole(html, rev=pages.rev(standing.seq))
 
 
 @bp.get("/patients/<patient_id>/visits/<tail>")
 @may("chart")
 def visit(patient_id: str, tail: str) -> Redirect:
-    """The history names visits by the end of their id: whole ids were a third of a visit pack."""
+    """As `?visit=` of the patient page: phones' own addresses, and pages of older builds."""
     found = scope.get(current_user, patient_id, "chart")
     visit_id = queries.visit_id(found.id, tail)
     if visit_id is None:

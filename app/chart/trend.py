@@ -1,4 +1,8 @@
-"""What the trend charts say: readings of a year, that person's bands, one sentence. Pure."""
+"""What the trend charts say: readings of a year, that person's bands, one sentence. Pure.
+
+The curve itself is drawn on the phone, from the table of readings (static/js/chart/trend.js): one place knows
+how, whether a reading has been sent or not, and a page carries each reading once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from app.chart.svg import Band, trend
 from app.grading.derive import number_text
 from app.grading.rules import shipped_table
 from app.rules.decide import matching
@@ -16,16 +19,26 @@ from app.rules.decide import matching
 T = TypeVar("T")
 YEAR = timedelta(days=366)
 MOST = 40  # readings drawn; more than a dot every few pixels says nothing
-TABLE = 20
+
+
+@dataclass(frozen=True)
+class Band:
+    """A stretch of values of one grade; `above` None is without end. Edges belong to the higher band."""
+
+    colour: str
+    above: float | None
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One drawn curve: `key` sbp, dbp or fpg."""
+    """One curve: `key` sbp, dbp or fpg; `low` and `high` the least the axis shows; `bands` upwards, each
+    colour:edge, the last one without."""
 
     key: str
     word: str
-    svg: str
+    low: float
+    high: float
+    bands: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,7 @@ class Trend:
     sentence: str
     figures: tuple[Figure, ...]
     rows: tuple[tuple[date, str], ...]
+    events: tuple[tuple[date, str], ...]
 
 
 def bp_target(conditions: Iterable[str] | None, age: int | None) -> tuple[int, int]:
@@ -65,10 +79,10 @@ def blood_pressure(
     words = [(day, f"{one['sbp']:g}/{one['dbp']:g}") for day, one in whole]
     said = sentence([(day, one["sbp"]) for day, one in whole], words, step=10)
     figures = (
-        _figure("sbp", "收缩压", whole, systolic, target[0] - 36, 200, events),
-        _figure("dbp", "舒张压", whole, diastolic, target[1] - 36, 120, events),
+        Figure("sbp", "收缩压", target[0] - 36, 200, _edges(systolic, 0)),
+        Figure("dbp", "舒张压", target[1] - 36, 120, _edges(diastolic, 0)),
     )
-    return Trend("bp", "血压", words[-1][1], "mmHg", said, figures, tuple(words[::-1][:TABLE]))
+    return _card("bp", "血压", "mmHg", said, figures, words, events)
 
 
 def _bands(target: float, urgent: float) -> list[Band]:
@@ -86,9 +100,8 @@ def fasting_glucose(
     bands = [Band("red", low), Band("green", target), Band("yellow", high), Band("red", None)]
     words = [(day, number_text(value)) for day, value in found]
     said = sentence(found, words, step=1)
-    whole = [(day, {"fpg": value}) for day, value in found]
-    figures = (_figure("fpg", "空腹血糖", whole, bands, 3.5, 10, events),)
-    return Trend("fpg", "空腹血糖", words[-1][1], "mmol/L", said, figures, tuple(words[::-1][:TABLE]))
+    figures = (Figure("fpg", "空腹血糖", 3.5, 10, _edges(bands, 1)),)
+    return _card("fpg", "空腹血糖", "mmol/L", said, figures, words, events)
 
 
 def sentence(points: Sequence[tuple[date, float]], words: Sequence[tuple[date, str]], step: float) -> str:
@@ -127,22 +140,24 @@ def medicine_events(visits: Iterable[tuple[date, str, Mapping[str, Any]]]) -> li
     return found
 
 
-def _figure(
+def _card(
     key: str,
     word: str,
-    whole: Sequence[tuple[date, Mapping[str, Any]]],
-    bands: Sequence[Band],
-    low: float,
-    high: float,
+    unit: str,
+    said: str,
+    figures: tuple[Figure, ...],
+    words: Sequence[tuple[date, str]],
     events: Sequence[tuple[date, str]],
-) -> Figure:
-    points = [(day, float(one[key])) for day, one in whole]
-    decimals = 1 if key == "fpg" else 0
-    said = "said-fpg" if key == "fpg" else "said-bp"
-    drawn = trend(
-        points, bands, low=low, high=high, events=events, title=word, described_by=said, decimals=decimals
+) -> Trend:
+    first, last = words[0][0], words[-1][0]
+    shown = tuple(event for event in events if first <= event[0] <= last)
+    return Trend(key, word, words[-1][1], unit, said, figures, tuple(words[::-1]), shown)
+
+
+def _edges(bands: Iterable[Band], decimals: int) -> str:
+    return ",".join(
+        f"{band.colour}:{'' if band.above is None else f'{band.above:.{decimals}f}'}" for band in bands
     )
-    return Figure(key, word, drawn)
 
 
 def _one_a_day(readings: Sequence[tuple[date, T]]) -> list[tuple[date, T]]:

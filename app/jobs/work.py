@@ -23,6 +23,7 @@ from app.notices import cleanup as notices_cleanup
 from app.notices import service as notices
 from app.orders import service as orders
 from app.plans import service as plans
+from app.pwa import rendered
 from app.shared import clock
 from app.visits import retention
 
@@ -75,6 +76,7 @@ def link_audit() -> str:
 def clean_up() -> str:
     gone = accounts_cleanup.forget_expired()
     gone += notices_cleanup.forget_old()
+    gone += rendered.forget_old()
     limit = clock.now() - RUNS_KEPT
     db.session.execute(delete(JobRun).where(JobRun.started_at < limit))
     db.session.commit()

@@ -52,6 +52,11 @@ def team_of_village(code: str) -> str | None:
     return db.session.scalar(select(TeamVillage.team_id).where(TeamVillage.village_code == code))
 
 
+def villages_of_team(team_id: str) -> set[str]:
+    """Codes of the villages the team looks after."""
+    return set(db.session.scalars(select(TeamVillage.village_code).where(TeamVillage.team_id == team_id)))
+
+
 def institution(institution_id: str | None) -> Institution | None:
     return None if institution_id is None else db.session.get(Institution, institution_id)
 

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.patients import scope
 from app.patients.events import patient_changed, patient_restricted
 from app.patients.models import Disclosure, FamilyLink, Patient, Restriction
+from app.pwa import rendered
 from app.shared import clock
 from app.shared.ids import new_id
 from app.shared.words import blank
@@ -80,6 +81,7 @@ def restrict(actor: User, patient_id: str, asked_by: str, reason: str) -> None:
     )
     users = [f"user:{user_id}" for user_id in db.session.scalars(relatives)]
     feed.depart(patient.id, [*scope.audiences(patient), *users])
+    rendered.forget(f"/patients/{patient.id}")
     patient_restricted.send(patient.id)
     audit.note("patient.restrict", object_id=patient.id, patient_id=patient.id)
     db.session.commit()

@@ -105,13 +105,13 @@ def _form_page(values: dict[str, Any], errors: list[Any], status: int = 200, pat
 
 
 def _context(user: User, values: dict[str, Any], errors: list[Any], patient: Any = None) -> dict[str, Any]:
-    villages = orgs.villages_of((user.place_code or "")[:9])
+    villages, mine = orgs.villages_of((user.place_code or "")[:9]), scope.placeable(user)
     return {
         "tab": "patients",
         "values": values,
         "errors": {e["pointer"].strip("/").split("/")[0]: e["message"] for e in errors},
         "patient": patient,
-        "villages": [village for village in villages if scope.may_place(user, village.code)],
+        "villages": [village for village in villages if village.code in mine],
         "conditions": CONDITIONS,
         "relations": RELATIONS,
     }

@@ -120,6 +120,12 @@ def all_of(user: User, action: str = "read") -> list[Patient]:
     return list(db.session.scalars(statement.order_by(Patient.village_code, Patient.name_py, Patient.id)))
 
 
+def some_of(user: User, patient_ids: Iterable[str], action: str = "read") -> list[Patient]:
+    """Those among `patient_ids` on whom `user` may do `action`, as they stand now."""
+    statement = select(Patient).where(Patient.id.in_(list(patient_ids)), condition(user, action))
+    return list(db.session.scalars(statement, execution_options={"populate_existing": True}))
+
+
 def names(user: User, patient_ids: Iterable[str]) -> dict[str, str]:
     """Patient id -> name, of those whom `user` may read."""
     statement = select(Patient.id, Patient.name).where(Patient.id.in_(set(patient_ids)), condition(user))
@@ -128,12 +134,17 @@ def names(user: User, patient_ids: Iterable[str]) -> dict[str, str]:
 
 def may_place(user: User, village_code: str) -> bool:
     """Whether `user` may register somebody in this village."""
+    return village_code in placeable(user)
+
+
+def placeable(user: User) -> set[str]:
+    """Codes of the villages in which `user` may register somebody."""
     place = scope_table.place_of(user.role, "register")
     if place == "village":
-        return village_code == user.place_code
+        return {user.place_code} if user.place_code else set()
     if place != "team" or user.team_id is None:
-        return False
-    return orgs.team_of_village(village_code) == user.team_id
+        return set()
+    return orgs.villages_of_team(user.team_id)
 
 
 def audiences(patient: Patient) -> list[str]:

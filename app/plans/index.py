@@ -1,12 +1,14 @@
 """The panel as one small JSON block: what a phone searches, sorts and counts without a network.
 
-Arrays, not objects; dates as days from `base`; words and places once, by number. 600 people stay
-under 60 KB. Reader: static/js/plans/panel.js.
+By column, each a string with a blank between two people, so that what is alike stands together; dates as days
+from `base`; words and places once, by number. 600 people stay under 45 KB. Reader: static/js/plans/panel.js.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -14,7 +16,8 @@ from markupsafe import Markup
 
 from app.plans.queries import Row
 
-COLUMNS = ("id", "name", "py", "sex", "birth", "village", "phone4", "grade", "due", "visited")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+COLUMNS = ("id", "py", "sex", "birth", "village", "phone4", "grade", "due", "visited")
 GRADES = ("red", "yellow", "green", "unrated", "emergency")
 
 
@@ -25,7 +28,7 @@ def index(rows: list[Row], today: date) -> dict[str, Any]:
     labels: dict[tuple[str, str], int] = {}
     town_rows: list[list[Any]] = []
     village_rows: list[list[Any]] = []
-    lines = []
+    columns: dict[str, list[str]] = {key: [] for key in COLUMNS}
     for row in rows:
         if row.town_code not in towns:
             towns[row.town_code] = len(towns)
@@ -36,35 +39,35 @@ def index(rows: list[Row], today: date) -> dict[str, Any]:
         due: list[int] = []
         for task in row.due:
             due += [labels.setdefault((task.label, task.form), len(labels)), (task.on - today).days]
-        lines.append(
-            [
-                _short(row.id),
-                row.name,
-                row.py,
-                int(row.sex),
-                int(row.birth_date.strftime("%Y%m%d")),
-                villages[row.village_code],
-                row.phone4,
-                GRADES.index("emergency" if row.emergency else row.colour),
-                due,
-                None if row.visited_on is None else (row.visited_on - today).days,
-            ]
+        line = (
+            short(row.id),
+            "".join(row.py.split()),
+            row.sex,
+            row.birth_date.strftime("%Y%m%d"),
+            str(villages[row.village_code]),
+            row.phone4,
+            str(GRADES.index("emergency" if row.emergency else row.colour)),
+            ",".join(map(str, due)),
+            "" if row.visited_on is None else str((row.visited_on - today).days),
         )
+        for key, value in zip(COLUMNS, line, strict=True):
+            columns[key].append(value)
     return {
         "base": today.isoformat(),
-        "columns": COLUMNS,
         "grades": GRADES,
         "towns": town_rows,
         "villages": village_rows,
         "tasks": [list(pair) for pair in labels],
-        "rows": lines,
+        "name": [row.name for row in rows],  # the only column in which a blank may stand
+        **{key: " ".join(values) for key, values in columns.items()},
     }
 
 
-def _short(row_id: str) -> str:
-    """A UUID without its dashes; the reader puts them back. Anything else stays as it is."""
-    bare = row_id.replace("-", "")
-    return bare if len(row_id) == 36 and len(bare) == 32 else row_id
+def short(row_id: str) -> str:
+    """A UUID in the 22 characters of base64url; the reader unfolds it. Anything else stays as it is."""
+    if not UUID.fullmatch(row_id):
+        return row_id
+    return base64.urlsafe_b64encode(bytes.fromhex(row_id.replace("-", ""))).decode().rstrip("=")
 
 
 def embedded(value: Any) -> Markup:

@@ -18,15 +18,16 @@ from app.pwa import registry
 from app.pwa.registry import PackPage
 from app.shared import clock, scope_table
 
-ROWS_IN_HTML = 60  # readable without script; the index holds everybody
+ROWS_IN_HTML = 20  # readable without script; the index holds everybody
 
 
 def list_context(user: User, place: str, chosen: Choice, everybody: bool) -> tuple[dict[str, Any], str]:
     """What plans/list.html needs, and the revision of the page. `everybody`: as many rows as there are."""
     today = clock.today()
+    rev = registry.rev(queries.newest_change(user))  # before what it speaks of is read
     rows = queries.panel(user, today)
     room = len(rows) if everybody else ROWS_IN_HTML
-    return _context(user, place, chosen, rows, today, room), registry.rev(queries.newest_change(user, rows))
+    return _context(user, place, chosen, rows, today, room), rev
 
 
 def _context(
@@ -70,7 +71,7 @@ def pages_of(user: User) -> Iterable[PackPage]:
     def rows() -> list[queries.Row]:
         return queries.panel(user, today)
 
-    seq = queries.newest_change(user, rows())
+    seq = queries.newest_change(user)
     for place in ("today", "patients"):
         yield PackPage(f"/{place}", seq, partial(_render, user, place, rows, seq, today))
 

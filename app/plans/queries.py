@@ -6,16 +6,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app.accounts.models import User
 from app.extensions import db
 from app.grading import service as grading
 from app.orgs import service as orgs
 from app.patients import scope
+from app.patients.models import Patient
 from app.plans.models import PlanItem
 from app.plans.rules import ORDER
 from app.sync import feed
+from app.sync.models import Departure, Touch
 
 LATER_DAYS = 7  # how far 以后 looks ahead in the list of the day
 URGENCY = {"red": 0, "yellow": 1, "unrated": 2, "green": 3}
@@ -119,10 +121,12 @@ def soon(row: Row, today: date) -> bool:
     return row.due_on is not None and row.due_on <= today + timedelta(days=LATER_DAYS)
 
 
-def newest_change(user: User, rows: list[Row]) -> int:
+def newest_change(user: User) -> int:
     """The newest feed number that concerns the list: somebody in it changed, or left it."""
-    ids = [row.id for row in rows]
-    return max([0, *feed.touched([*ids, *feed.departures(user, 0)]).values()])
+    mine = select(Patient.id).where(scope.condition(user), Patient.ended_on.is_(None))
+    left = select(Departure.patient_id).where(Departure.audience.in_(feed.audiences_of(user)))
+    statement = select(func.max(Touch.seq)).where(or_(Touch.patient_id.in_(mine), Touch.patient_id.in_(left)))
+    return db.session.scalar(statement) or 0
 
 
 def _due(user: User) -> dict[str, list[Due]]:

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.accounts import service as accounts
 from app.accounts.models import User
 from app.errors import DomainError
-from app.pwa import registry
+from app.pwa import registry, rendered
 from app.pwa.build import build
 from app.shared import clock
 from app.sync import feed, sealing
@@ -60,8 +60,8 @@ def unknown() -> DomainError:
     return DomainError("请重新下载全部数据。", code="cursor_unknown", status=410)
 
 
-def lines(user: User, since: Cursor | None) -> Iterator[str]:
-    """The pack, line by line; without `since` all of it.
+def lines(user: User, since: Cursor | None, shelf: rendered.Shelf) -> Iterator[str]:
+    """The pack, line by line; without `since` all of it. What is rendered for it is put on the `shelf`.
 
     The next cursor is read before anything is rendered: what changes meanwhile is sent once more next time,
     never missed.
@@ -83,8 +83,7 @@ def lines(user: User, since: Cursor | None) -> Iterator[str]:
         total=len(wanted),
     )
     held = {page.url: page.rev for page in pages}
-    for page in wanted:
-        html = _rendered(page)
+    for page, html in _rendered(user, wanted, now_at, shelf):
         if html is None:
             del held[page.url]
             yield _line(t="gone", url=page.url)
@@ -108,10 +107,42 @@ def _gone(user: User, since: int) -> set[str]:
     return departed | set(registry.gone(user, since))
 
 
-def _rendered(page: registry.PackPage) -> str | None:
-    """None when this one page cannot be rendered: the other six hundred must still reach the phone."""
+Html = str | None  # None when this one page cannot be rendered: the others must still reach the phone
+
+
+def _rendered(
+    user: User, wanted: list[registry.PackPage], now_at: int, shelf: rendered.Shelf
+) -> Iterator[tuple[registry.PackPage, Html]]:
+    """Each page with its html: kept ones as they are, the others rendered and kept for the next reader.
+
+    A page whose number is beyond `now_at` is not kept: what it was made from may have been read before.
+    """
+    kept = shelf.find(wanted)
+    _announce(page for page in wanted if page.url not in kept)
+    for page in wanted:
+        if page.url in kept:
+            yield page, rendered.unfold(kept.pop(page.url), user)
+        elif not page.stamp:
+            yield page, _html(page)
+        else:
+            html = _html(page, reader=rendered.stand_in(user))
+            if html is not None and page.seq <= now_at:
+                shelf.put(page, html)
+            yield page, html and rendered.named(html, user)
+
+
+def _announce(missing: Iterable[registry.PackPage]) -> None:
+    together: dict[Callable[[list[str]], None], list[str]] = {}
+    for page in missing:
+        if page.ready is not None:
+            together.setdefault(page.ready, []).append(page.url)
+    for ready, urls in together.items():
+        ready(urls)
+
+
+def _html(page: registry.PackPage, **given: object) -> Html:
     try:
-        return page.render()
+        return page.render(**given)
     except SQLAlchemyError:
         raise  # the database went away: cut the stream, the phone keeps what it has
     except Exception as error:

@@ -15,11 +15,17 @@ class PackPage:
 
     `seq` is the newest feed number that concerns the page (0: only the build changes it). `render` gives the
     same html as the page's own route; it is called while that person's pack streams, never otherwise.
+
+    With a `stamp` the page may be kept (app/pwa/rendered.py): all that the rendering depends on, the kind of
+    reader aside. `render` then takes a `reader`. `ready` is told beforehand which addresses of its kind will
+    be rendered, in their order.
     """
 
     url: str
     seq: int
-    render: Callable[[], str]
+    render: Callable[..., str]
+    stamp: str = ""
+    ready: Callable[[list[str]], None] | None = None
 
     @property
     def rev(self) -> str:

@@ -23,9 +23,15 @@ def page(template: str, *, block: str | None = None, status: int = 200, rev: str
         html = render_block(template, block, **context)
     else:
         html = render_template(template, page_rev=rev, **context)
-    response = make_response(html, status)
+    response = whole(html, status=status, rev=rev)
     if block:
         response.vary.add("HX-Request")
+    return response
+
+
+def whole(html: str, *, status: int = 200, rev: str = "") -> Response:
+    """A page that has been rendered."""
+    response = make_response(html, status)
     if rev:
         response.headers["X-Page-Rev"] = rev
     return response

@@ -1,27 +1,19 @@
 // Starts what every page needs, then the script of this page.
 
-import * as confirm from './confirm.js';
 import { deviceId } from './ids.js';
 import * as device from './offline/device.js';
 import * as fresh from './offline/fresh.js';
-import * as install from './offline/install.js';
 import * as kept from './offline/kept.js';
-import * as leaving from './offline/leaving.js';
-import * as mend from './offline/mend.js';
 import { net } from './offline/net.js';
-import * as opforms from './offline/opforms.js';
 import * as overlay from './offline/overlay.js';
 import { pageName, userId, who } from './offline/person.js';
 import * as readlog from './offline/readlog.js';
 import * as receipts from './offline/receipts.js';
-import * as signin from './offline/signin.js';
 import * as status from './offline/status.js';
 import * as triggers from './offline/triggers.js';
 import * as update from './offline/update.js';
-import * as wipe from './offline/wipe.js';
 import * as ui from './ui.js';
 import { enter } from './vault/enter.js';
-import { moveIn } from './vault/first_release.js';
 import * as idle from './vault/idle.js';
 import * as relay from './vault/relay.js';
 import * as when from './when.js';
@@ -46,6 +38,10 @@ const SCRIPTS = {
   me: () => import('./offline/me_page.js'),
 };
 
+// Without the script that handles them these would go past the phone's own store.
+const HANDLED = 'form[data-op], [data-sign-out], form[action="/sign-out"], [data-confirm]';
+const FIRST_RELEASE = 'nuanxun-pages';
+
 async function start() {
   relay.startInPage(); // first of all: the worker may be waiting for the key to answer with
   if (await update.orphaned()) {
@@ -54,7 +50,6 @@ async function start() {
   }
   careMode();
   ui.start();
-  confirm.start();
   // A phone that is to be emptied does not begin anew.
   const worker = pageName() === 'revoked' ? null : update.start();
   await device.recall();
@@ -63,25 +58,47 @@ async function start() {
   const store = door === 'open';
   if (store) await settleIn();
   else kept.follow();
-  opforms.start();
-  leaving.start();
-  signin.start();
   fresh.start(dress);
   document.addEventListener('visibilitychange', () => when.refresh()); // a page left open over midnight
   status.start({ store: store || door === 'public' });
   await dress();
   document.documentElement.dataset.ready = ''; // taps now do what the scripts say
-  triggers.start({ pages: store && Boolean(await worker) });
+  const first = triggers.start({ pages: store && Boolean(await worker) });
   // What the worker fetched while this page was loading was announced before anybody listened.
   await fresh.offer({ unlessSameRev: true }).catch(() => {});
-  if (userId() && !wipe.isOver()) install.start();
+  if (!userId()) return;
+  await first; // not before what somebody waits for
+  whenIdle(() => hand().catch(() => {})); // without it links and forms still do as they do without script
+}
+
+const whenIdle = (work) =>
+  window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 200);
+
+/** What is needed on a press or in a rare state. A page that has nothing of it does not wait for it. */
+async function hand() {
+  const found = await import('./hand.js');
+  found.start();
+  return found;
+}
+
+function needsHand() {
+  if (net.outcome === 'signed_out' || new URLSearchParams(location.search).has('op')) return true;
+  return Boolean(document.querySelector(HANDLED));
 }
 
 async function settleIn() {
   idle.start(userId());
   kept.follow(userId());
-  await moveIn(userId()).catch((error) => console.error('first release', error)); // the next page asks again
+  await moveIn().catch((error) => console.error('first release', error)); // the next page asks again
   await receipts.knowDevice(userId()).catch(() => {});
+}
+
+/** What the first release kept here. A browser that cannot tell whether there is any has to look. */
+async function moveIn() {
+  const found = await indexedDB.databases?.();
+  if (found && !found.some(({ name }) => name === FIRST_RELEASE)) return;
+  const release = await import('./vault/first_release.js');
+  await release.moveIn(userId());
 }
 
 /** Everything that belongs to the page before us, not to the frame around it. */
@@ -91,6 +108,7 @@ async function dress() {
   signIn();
   status.paint();
   readlog.see(pageName(), location.href).catch(() => {}); // no room for a line must not keep a page shut
+  if (needsHand()) hand().catch(() => {}); // on its way while the page's own script starts
   const load = SCRIPTS[pageName()];
   if (load) {
     try {
@@ -101,8 +119,13 @@ async function dress() {
   }
   await overlay.run();
   when.refresh();
-  await mend.start();
-  await opforms.recall();
+  if (needsHand()) {
+    try {
+      await (await hand()).dress();
+    } catch (error) {
+      console.error('hand', error);
+    }
+  }
 }
 
 function signIn() {

@@ -92,7 +92,7 @@ OF_PERSONS = {
     "/people/<user_id>", "/people/<user_id>/active", "/people/<user_id>/password",
     "/people/<user_id>/second-factor",
 }  # fmt: skip
-NOBODYS = {"/static/<path:filename>", "/sw/<name>.js"}
+NOBODYS = {"/static/<path:filename>"}
 
 
 class World:

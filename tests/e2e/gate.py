@@ -138,9 +138,9 @@ class Gate:
         if request.command == "POST" and request.path in PUSHES:
             self.pushed.append(op_ids_of(body))
         upstream = http.client.HTTPConnection(self.target, timeout=60)
-        headers = {
-            k: v for k, v in request.headers.items() if k.lower() not in ("connection", "accept-encoding")
-        }
+        # "Not changed" would be the server's word about its own text, not about the one rewritten here.
+        left = {"connection", "accept-encoding", *(["if-none-match"] if request.path in self.rewrite else [])}
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in left}
         upstream.request(request.command, request.path, body or None, headers)
         answer = upstream.getresponse()
         content = answer.read()

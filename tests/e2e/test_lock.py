@@ -352,21 +352,18 @@ def test_a_page_in_use_keeps_the_others_open_and_nobody_s_touch_locks_them_all(s
     account = server.account("nurse")
     phone.sign_in(account)
     page, other = phone.page, phone.context.new_page()
-    page.evaluate(CHANGE, {"lock_minutes": 3})
-    phone.context.clock.install()
+    phone.context.clock.install()  # one clock for both; the server's five minutes hold
     for each in (page, other):
         each.goto("/today")
         rounds.ready(each)
-    for minutes in ("02:00", "02:00"):
-        for each in (page, other):
-            each.clock.fast_forward(minutes)
+    for minutes in ("04:00", "04:00"):
+        phone.context.clock.fast_forward(minutes)
         page.locator("h1").first.click()
         page.wait_for_timeout(300)
     other.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(500)
     assert "/today" in page.url and "/today" in other.url
-    for each in (page, other):
-        each.clock.fast_forward("03:30")
+    phone.context.clock.fast_forward("05:30")
     for each in (page, other):
         locked(each)
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Playwright
 
 from app import guard
 from tests.e2e import rounds
-from tests.e2e.world import Phone, pass_lock, unlock
+from tests.e2e.world import SHELL_IS_HERE, Phone, pass_lock, unlock
 
 META = """async () => {
   const pages = await import('/static/js/offline/pages.js');
@@ -65,7 +65,11 @@ def sign_in(phone: Phone, account: dict[str, Any], pack: bool = True) -> dict[st
     page.wait_for_url("**/unlock*")
     pass_lock(page)
     until(page, CONTROLLED)
-    return until(page, META, lambda meta: meta and meta["user"] == account["id"]) if pack else {}
+    if not pack:
+        return {}
+    meta = until(page, META, lambda meta: meta and meta["user"] == account["id"])
+    until(page, SHELL_IS_HERE)
+    return meta
 
 
 def change_phone(account: dict[str, Any], n: int = 1) -> dict[str, Any]:

@@ -101,11 +101,11 @@ def serving(folder: Path, tree: Path = ROOT, port: int = 0) -> Iterator[Server]:
         process.wait(timeout=20)
 
 
-def make_demo(path: Path, tree: Path = ROOT) -> Path:
-    """A migrated SQLite file with the small demo in it, made by the program in `tree`."""
+def make_demo(path: Path, tree: Path = ROOT, *, small: bool = True) -> Path:
+    """A migrated SQLite file with the demo in it, made by the program in `tree`."""
     maker = Server("", environment(path), path.parent, tree)
     maker.flask("db", "upgrade")
-    maker.flask("demo", "reset", "--small", "--yes")
+    maker.flask("demo", "reset", *(["--small"] if small else []), "--yes")
     return path
 
 
@@ -284,6 +284,7 @@ class Phone:
     def wait_for_pack(self, user_id: str | None = None) -> None:
         until(self.page, "() => Boolean(navigator.serviceWorker && navigator.serviceWorker.controller)")
         until(self.page, PACK_IS_HERE, user_id)
+        until(self.page, SHELL_IS_HERE, seconds=60)
 
     def outbox(self) -> list[dict[str, Any]]:
         return self.page.evaluate(READ_OUTBOX)
@@ -312,6 +313,17 @@ PACK_IS_HERE = """async (user) => {
   const pages = await import('/static/js/offline/pages.js');
   const meta = await pages.meta();
   return Boolean(meta && meta.cursor && (!user || meta.user === user));
+}"""
+
+
+# Every file that the worker names as ours: only then may the line go.
+SHELL_IS_HERE = """async () => {
+  const text = await (await fetch('/sw/precache.js')).text();
+  const names = await caches.keys();
+  const kept = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+  const have = new Set(kept.flat().map((request) => new URL(request.url).pathname));
+  const shell = JSON.parse(text.match(/SHELL = (.*);/)[1]);
+  return Object.keys(shell).every((path) => have.has(path));
 }"""
 
 

@@ -45,6 +45,7 @@ def drive(
     seed: int = 1,
     share: float = 0.35,
     rounds: int = 5,
+    workers: int = 2,
 ) -> dict[str, Any]:
     """Run against a migrated, empty database. Returns the figures."""
     app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": database_url})
@@ -53,7 +54,7 @@ def drive(
     reader = make.user("village", username="reader")
     with app.app_context():
         db.engine.dispose()
-    server = Server(database_url, folder / "server.log")
+    server = Server(database_url, folder / "server.log", workers)
     starts = [server.start()]
     line = BadLine(server.port, share, seed)
     began = time.monotonic()
@@ -82,6 +83,7 @@ def drive(
     wrong["server_errors"] = errors_in(server.log)
     return {
         "database": database_url.split(":")[0],
+        "workers": workers,
         "ops": sum(len(phone.expected) for phone in phones),
         "pushes": sum(phone.tries for phone in phones),
         "faults": sum(n for fault, n in line.met.items() if fault != "none"),
@@ -197,7 +199,8 @@ def _halves() -> Iterator[str]:
     )
     if revisions != lines:
         yield f"{revisions} revisions, {lines} audit lines"
-    if db.session.scalar(select(FeedHead.seq)) < (db.session.scalar(select(func.max(Revision.seq))) or 0):
+    newest = db.session.scalar(select(func.max(Revision.seq))) or 0
+    if (db.session.scalar(select(FeedHead.seq)) or 0) < newest:
         yield "the feed's head is behind the feed"
     for table, kind in (
         ("patients", "patient.create"),
@@ -265,6 +268,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--share", type=float, default=0.35, help="of requests that meet a fault")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the server")
     parser.add_argument("--races", type=int, default=40, help="rounds of each kind of race")
     asked = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="nuanxun-faults-"))
@@ -273,7 +277,7 @@ def main() -> int:
         with fresh_database(asked.database, folder) as url:
             figures = drive(
                 url, folder, ops=asked.ops, kills=asked.kills, seed=asked.seed, share=asked.share,
-                rounds=asked.races,
+                rounds=asked.races, workers=asked.workers,
             )  # fmt: skip
     finally:
         if "figures" in locals() and not any(figures["wrong"].values()):

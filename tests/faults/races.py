@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.factories import VILLAGE, an_id_card
@@ -37,7 +38,7 @@ def races(one: Line, two: Line, rounds: int) -> list[str]:
 
 
 def _expect(pair: list[tuple[Line, Op]], wanted: list[str], path: str, revision: int) -> list[str]:
-    results = _at_once([lambda line=line, op=op: _one(line, op) for line, op in pair])
+    results = _at_once([partial(_one, line, op) for line, op in pair])
     got = sorted(result["status"] for result in results)
     shown = pair[0][0].get(path).get("revision")
     if got == wanted and shown == revision:

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { check } from '../../static/js/forms/check.js';
 import { choiceOf, fromStrings } from '../../static/js/forms/collect.js';
-import { bmi, compute } from '../../static/js/forms/compute.js';
+import { bmi } from '../../static/js/forms/compute.js';
 import { factsFrom, mergeFacts, observations, summary } from '../../static/js/forms/facts.js';
+import { compute } from '../../static/js/forms/read.js';
 
 const root = new URL('../../', import.meta.url);
 const readJson = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'));

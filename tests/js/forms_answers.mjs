@@ -1,8 +1,8 @@
 // Reads one JSON object a line {form, answers, context} and answers with the twin's whole verdict.
 import { readFileSync } from 'node:fs';
 import { check } from '../../static/js/forms/check.js';
-import { compute } from '../../static/js/forms/compute.js';
 import { factsFrom, observations, summary } from '../../static/js/forms/facts.js';
+import { compute } from '../../static/js/forms/read.js';
 
 const folder = new URL('../../app/forms/definitions/', import.meta.url);
 const forms = {};

@@ -29,6 +29,13 @@ test('the strip says what is true', () => {
   assert.equal(line({ draft: true }), 'online|在线||草稿已存');
 });
 
+test('it never promises to work without a network before everything for that is here', () => {
+  const shell = { left: 3, total: 24 };
+  assert.equal(line({ shell }), 'uploading|正在准备离线使用 21/24||');
+  assert.equal(line({ shell, online: false, data_at: 1 }), 'offline|离线|没有待上传|离线功能没下完');
+  assert.equal(line({ shell: { left: 0, total: 24 } }), 'online|在线|已全部上传|');
+});
+
 test('behind the lock it promises an upload only where one will come', () => {
   const locked = (facts) => line({ user: '', page: 'unlock', ...facts });
   assert.equal(locked({ waiting: 3, uploads: 2 }), 'online|在线|3 条仅在本机|锁着也会上传');

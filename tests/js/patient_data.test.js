@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { full } from '../../static/js/chart/data.js';
-import { dayOf as drawnOn } from '../../static/js/chart/trend.js';
+import { onward } from '../../static/js/chart/links.js';
 import { dayOf, lists } from '../../static/js/chart/visits.js';
 
 const block = {
@@ -61,9 +61,40 @@ test('a visit is known by the end of its id', () => {
   assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42bb'), false);
 });
 
-test('a place on the time axis is a day again', () => {
-  assert.equal(drawnOn(10, '2025-06-10', '2025-10-08'), '2025-06-10');
-  assert.equal(drawnOn(276, '2025-06-10', '2025-10-08'), '2025-10-08');
-  assert.equal(drawnOn(77, '2025-06-10', '2025-10-08'), '2025-07-10');
-  assert.equal(drawnOn(143, '2026-06-10', '2026-06-10'), '2026-06-10');
+test('so it is by the short end a link of the page names it by', () => {
+  const html = '<a class="row" href="?visit=bb42ba">';
+  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42ba'), true);
+  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42bb'), false);
+});
+
+test('readings that stand in a table of the page are told once', () => {
+  const told = { ...block, seen: { '2026-05-25': { height: 152 } }, read: { bp: 2, fpg: 1 } };
+  const tables = {
+    bp: [
+      ['2026-05-25', [162, 94]],
+      ['2026-03-01', [150, 88]],
+      ['2025-11-20', [149, 87]],
+    ],
+    fpg: [['2026-05-25', [7.8]]],
+  };
+  const { facts, measured } = full(told, tables);
+  assert.deepEqual(facts.bp, [
+    { date: '2026-05-25', sbp: 162, dbp: 94 },
+    { date: '2026-03-01', sbp: 150, dbp: 88 },
+  ]);
+  assert.deepEqual(facts.fpg, [{ date: '2026-05-25', mmol_l: 7.8 }]);
+  assert.deepEqual([measured.sbp.value, measured.fpg.value, measured.height.value], [162, 7.8, 152]);
+});
+
+test('links that name only what differs have a whole address', () => {
+  const want = {
+    '?to=edit': '/patients/p1/edit',
+    '?to=order': '/orders/new?patient=p1',
+    '?form=adl': '/visits/new/adl?patient=p1',
+    '?visit=5a25b7': '/patients/p1/visits/5a25b7',
+    '?to=constructor': null,
+    '?q=1': null,
+    '': null,
+  };
+  for (const [href, whole] of Object.entries(want)) assert.equal(onward(href, 'p1'), whole);
 });

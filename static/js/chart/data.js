@@ -1,6 +1,8 @@
 // The data block of a patient page: facts of grading.md §3 and the values shown as 上次. Pure.
 // Twin: app/chart/data.py, which writes everything recorded once, below the day it was recorded on.
 
+import { readingsIn } from './readings.js';
+
 const READINGS = ['bp', 'fpg', 'rbg'];
 const FIGURES = {
   fpg: 'mmol_l',
@@ -21,13 +23,28 @@ const FIELDS = {
 };
 const MEASURES = ['weight', 'height', 'bmi', 'hba1c'];
 
+/** What a patient page knows of its person. @param {Document} page @returns {?object} as `full`; null elsewhere */
+export function dataIn(page) {
+  const block = page.getElementById('patient-data');
+  if (!block) return null;
+  const born = page.querySelector('h1 [data-birth]');
+  const tables = {};
+  for (const card of page.querySelectorAll('.trend')) tables[card.dataset.trend] = readingsIn(card);
+  const head = {
+    birth_date: born.dataset.birth,
+    sex: born.parentNode.textContent.startsWith('女') ? '2' : '1',
+  };
+  return full({ ...head, ...JSON.parse(block.textContent) }, tables);
+}
+
 /**
- * @param {object} block as the page carries it: {facts, seen: {day: {code: value}}, last: {form: {field:
- *   [value, day]}}, …}
+ * @param {object} block as the page carries it: {facts, seen: {day: {code: value}}, read: {code: n}, last:
+ *   {form: {field: [value, day]}}, …}; `read` is how many rows of a table belong to `seen`
+ * @param {Object<string, [string, number[]][]>} [tables] bp and fpg -> [day, figures], newest first
  * @returns {object} the same with facts, measured {field: {value, on}} and last {form: {field: {value, on}}}
  */
-export function full({ seen, ...block }) {
-  if (!seen) return block;
+export function full({ seen: told = {}, read = {}, ...block }, tables = {}) {
+  const seen = withRead(told, read, tables);
   const facts = { ...block.facts, birth_date: block.birth_date };
   const measured = {};
   for (const on of Object.keys(seen).sort().reverse()) {
@@ -43,6 +60,15 @@ export function full({ seen, ...block }) {
     }
   }
   return { ...block, facts, measured, last: lastOf(block.last || {}) };
+}
+
+function withRead(told, read, tables) {
+  const seen = { ...told };
+  for (const [code, rows] of Object.entries(read)) {
+    for (const [day, figures] of (tables[code] || []).slice(0, rows))
+      seen[day] = { ...seen[day], [code]: code === 'bp' ? figures : figures[0] };
+  }
+  return seen;
 }
 
 function partsOf(code, value) {

@@ -4,9 +4,11 @@
 import * as overlay from '../offline/overlay.js';
 import { definitionOf } from '../visits/person.js';
 import { isoDay, monthDay, refresh } from '../when.js';
-import { full } from './data.js';
+import { dataIn } from './data.js';
+import { aim, onward } from './links.js';
 import { dayOf, filledIn, gradeWith, readings, sorted } from './pending.js';
-import { addReadings } from './trend.js';
+import { readingsIn } from './readings.js';
+import { draw, merged } from './trend.js';
 import { rowOf } from './visits.js';
 
 const TOP_REASONS = 3;
@@ -19,14 +21,34 @@ let registered = false;
 
 /** Called by app.js, again after a fresher page was swapped in. */
 export function start() {
-  const block = byId('patient-data');
-  if (!block) return;
+  const data = dataIn(document);
+  if (!data) return;
   const tasks = [...document.querySelectorAll('#due [data-form]')].map((row) => row.dataset.form);
-  page = { main: byId('main'), data: full(JSON.parse(block.textContent)), tasks, painted: '', round: 0 };
+  page = { main: byId('main'), data, tasks, painted: '', round: 0 };
+  const further = onward(location.search, data.id);
+  if (further) location.replace(further); // touched before this script had begun
+  aim(document, data.id);
+  sheet();
+  curves([]);
   page.pristine = new Map([...PARTS.map((id) => byId(id)), ...document.querySelectorAll('.trend')].map(keep));
   if (!registered) {
     registered = true;
     overlay.register('patient', paint);
+  }
+}
+
+/** 开始随访: the links aimed at this person, what is due first. */
+function sheet() {
+  const list = document.querySelector('#start ul');
+  if (!list) return;
+  for (const link of list.querySelectorAll('[data-form]'))
+    link.href = `/visits/new/${link.dataset.form}?patient=${page.data.id}`;
+  for (const row of [...document.querySelectorAll('#due [data-form]')].reverse()) {
+    const link = list.querySelector(`[data-form="${CSS.escape(row.dataset.form)}"]`);
+    if (!link) continue;
+    link.querySelector('.grow').textContent = row.querySelector('.grow').textContent;
+    link.querySelector('.right').replaceChildren(row.querySelector('time').cloneNode(true));
+    list.prepend(link.closest('li'));
   }
 }
 
@@ -150,21 +172,20 @@ function ticked(visits) {
 function curves(visits) {
   for (const card of document.querySelectorAll('.trend')) {
     const keys = card.dataset.trend === 'bp' ? ['sbp', 'dbp'] : ['fpg'];
-    for (const key of keys) {
-      const fresh = readings(visits, key);
-      const svg = card.querySelector(`.curve-${key} svg`);
-      if (fresh.length && svg) addReadings(svg, fresh);
-    }
-    headline(card, keys, visits);
+    const known = readingsIn(card).reverse();
+    keys.forEach((key, at) => {
+      const points = known.map(([day, values]) => [day, values[at]]);
+      draw(card.querySelector(`.curve-${key} svg`), merged(points, readings(visits, key)));
+    });
+    headline(card, keys, visits, known[known.length - 1][0]);
   }
   refresh();
 }
 
-function headline(card, keys, visits) {
+function headline(card, keys, visits, shown) {
   const measured = visits.filter((op) => keys.every((key) => typeof op.payload.answers?.[key] === 'number'));
   const newest = measured[measured.length - 1];
-  const shown = card.querySelector('.curve svg')?.dataset.last;
-  if (!newest || (shown && dayOf(newest) < shown)) return;
+  if (!newest || dayOf(newest) < shown) return;
   const figure = card.querySelector('[data-newest]');
   const before = figure.textContent;
   figure.textContent = keys.map((key) => newest.payload.answers[key]).join('/');

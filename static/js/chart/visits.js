@@ -1,24 +1,27 @@
 // The visits a patient page lists, read from its rows. Their links end in the last characters of an id.
 
-const TAIL = 8; // of queries.py
-
-const tailOf = (id) => `/visits/${id.slice(-TAIL)}"`;
+const NAMED = /(?:\/visits\/|\?visit=)([\w-]{6,36})"/g; // at least TAIL of queries.py
 
 /** Does this html list the visit with this id? */
 export function lists(html, id) {
-  return html.includes(tailOf(id));
+  return [...html.matchAll(NAMED)].some(([, tail]) => id.endsWith(tail));
 }
 
 /** The row of a visit on the page before us. */
 export function rowOf(id, root = document) {
-  return root.querySelector(`.visit-row[href$="/visits/${CSS.escape(id.slice(-TAIL))}"]`);
+  return [...root.querySelectorAll('#visits .visit-row')].find((row) => id.endsWith(endOf(row)));
+}
+
+/** Of `?visit=5a25b7` and of a whole address. */
+function endOf(row) {
+  return row.getAttribute('href').split(/[/=]/).pop();
 }
 
 /** [{id: the end of an id, form, visited_on}], newest first. */
 export function visitsIn(page) {
   const list = page.getElementById('visits');
   return [...list.querySelectorAll('.visit-row')].map((row) => ({
-    id: row.getAttribute('href').split('/').pop(),
+    id: endOf(row),
     form: row.querySelector('.visit-what').dataset.form,
     visited_on: dayOf(row.querySelector('.row-date').textContent, list.dataset.newest),
   }));

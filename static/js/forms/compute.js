@@ -1,7 +1,6 @@
 // Values a form works out by itself. Twin of app/forms/compute.py.
 import { holds, isNumber } from './conditions.js';
 import { ageOn, day, daysBetween } from './dates.js';
-import { trusted } from './read.js';
 
 const DAYS = ['visited_on', 'today', 'birth_date', 'previous_visit_on', 'next_visit_on'];
 
@@ -147,10 +146,4 @@ function sameAsLast(keys, values) {
     .map((key) => [values.get(key), values.last(key)])
     .filter(([now, before]) => now !== null && before !== null);
   return compared.length >= 2 && compared.every(([now, before]) => now === before);
-}
-
-/** All computed values of a form by key, null where something is missing. */
-export function compute(form, answers, context) {
-  const values = trusted(form, answers, context);
-  return Object.fromEntries(form.computed.map((field) => [field.key, values.get(field.key)]));
 }

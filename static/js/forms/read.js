@@ -29,6 +29,12 @@ export function trusted(form, answers, context) {
   return read(form, isObject(answers) ? answers : {}, context, []).values;
 }
 
+/** All computed values of a form by key, null where something is missing. */
+export function compute(form, answers, context) {
+  const values = trusted(form, answers, context);
+  return Object.fromEntries(form.computed.map((field) => [field.key, values.get(field.key)]));
+}
+
 export function isObject(value) {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

@@ -10,9 +10,9 @@ import { post } from './channel.js';
 import { follow } from './followers.js';
 import { readSealKey } from './protect.js';
 import * as rows from './rows.js';
-import { dropMended, inState, mendedBy, NEEDS_CARE, openStore, write } from './store.js';
+import { dropMended, inState, mendedBy, NEEDS_CARE, openStore, put, write } from './store.js';
 
-export { learnSealKey, protect } from './protect.js';
+export { expectRecord, learnSealKey, protect } from './protect.js';
 export { claim, dropOldReceipts, release, requeueDone, settle, toSend } from './sending.js';
 export { DATABASE, getMeta, openStore, setMeta, takeLease } from './store.js';
 
@@ -26,7 +26,7 @@ async function whileWriting(work) {
 async function nextNumber(meta) {
   const row = (await meta.get('counter')) || { k: 'counter', n: 0 };
   row.n += 1;
-  await meta.put(row);
+  put(meta, row);
   return row.n;
 }
 
@@ -91,11 +91,11 @@ export async function add({
     if (!NEEDS_CARE.includes(old.state)) throw new Settled('这条记录已经处理过了。');
     record.replaces = old.replaces || old.op_id; // of a chain, the first one is named
   }
-  await readSealKey();
-  const row = await rows.closed(record);
-  const followers = old ? await moved(old, old.op_id, record.op_id) : [];
-  await whileWriting(() =>
-    write(async (ops, meta) => {
+  const closing = closed(record, old);
+  closing.catch(() => {}); // heard below
+  const row = await whileWriting(async () => {
+    const { row, followers } = await closing; // meanwhile the turn to write has come
+    await write(async (ops, meta) => {
       row.n = await nextNumber(meta);
       if (old) {
         const standing = await ops.get(old.op_id);
@@ -105,12 +105,23 @@ export async function add({
         await ops.put({ ...standing, state: 'mended', was: standing.state, replaced_by: row.op_id });
       }
       await putMoved(ops, followers);
-      await ops.put(row);
-    }),
-  );
+      put(ops, row);
+    });
+    return row;
+  });
   record.n = row.n;
   post({ t: 'outbox', change: 'added', op_id: record.op_id });
   return record;
+}
+
+/** Everything that takes a key is done before the transaction: it would end while it waits. */
+async function closed(record, old) {
+  await readSealKey();
+  const [row, followers] = await Promise.all([
+    rows.closed(record),
+    old ? moved(old, old.op_id, record.op_id) : [],
+  ]);
+  return { row, followers };
 }
 
 /** Rows of what builds on `from`, building on `to` from now on. Only a record that creates is built upon. */

@@ -1,7 +1,7 @@
 // Closes and seals what lies in the outbox: under the data key for the phone, under the server's key for the way.
 
 import * as rows from './rows.js';
-import { sealable, sealTo } from './seal.js';
+import { expectSeal, sealable, sealTo } from './seal.js';
 import { getMeta, inState, NEEDS_CARE, openStore, setMeta, write } from './store.js';
 
 /**
@@ -57,6 +57,12 @@ async function askAgain({ op_id, state }) {
 
 export async function readSealKey() {
   if (!sealable()) sealTo(await getMeta('seal'));
+}
+
+/** Somebody is about to save: what can be done before they press is done now. */
+export async function expectRecord() {
+  await readSealKey();
+  expectSeal();
 }
 
 /** The server's newest public key, as it comes with the pack and with every greeting. */

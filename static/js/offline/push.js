@@ -14,21 +14,13 @@ export function size(text) {
   return encoder.encode(text).length;
 }
 
-/** How an operation stands in a batch. */
-export const asPlain = wire;
-
-export function asSealed({ op_id, author_id, sealed }) {
-  return { op_id, author_id, key_id: sealed.key_id, data: toBase64url(sealed.data) };
-}
-
 /**
- * @param {object[]} batch records as the outbox claimed them
- * @param {{sealed: boolean, echo: boolean, fetch?: typeof fetch}} how echo: give back what is refused, since
- *   this phone cannot read its own copy
- * @returns {Promise<{results?: object[], too_large?: object, outcome?: string, detail?: string,
- *   retry_ms?: number | null, server_time?: string}>}
+ * A request made ready: it may be, while the one before it is still under way.
+ * @param {object[]} batch records as the outbox claimed them, or as they will be
+ * @param {{sealed: boolean, echo: boolean}} how echo: give back what is refused, since this phone cannot read
+ *   its own copy
  */
-export async function push(batch, { sealed, echo, fetch }) {
+export async function packed(batch, { sealed, echo }) {
   const sent_at = localIso(new Date());
   const text = JSON.stringify(
     sealed
@@ -37,13 +29,28 @@ export async function push(batch, { sealed, echo, fetch }) {
   );
   const bytes = size(text);
   const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
-  let body = text;
-  if (bytes > GZIP_FROM_BYTES && typeof CompressionStream === 'function') {
-    body = await gzip(text);
-    headers['Content-Encoding'] = 'gzip';
-  }
+  const path = sealed ? '/api/sync/sealed' : '/api/sync/push';
+  if (bytes <= GZIP_FROM_BYTES || typeof CompressionStream !== 'function')
+    return { path, headers, body: text, bytes };
+  headers['Content-Encoding'] = 'gzip';
+  return { path, headers, body: await gzip(text), bytes };
+}
+
+/** How an operation stands in a batch. */
+export const asPlain = wire;
+
+export function asSealed({ op_id, author_id, sealed }) {
+  return { op_id, author_id, key_id: sealed.key_id, data: toBase64url(sealed.data) };
+}
+
+/**
+ * @param {object} request as packed() made it
+ * @param {{fetch?: typeof fetch}} how
+ * @returns {Promise<{results?: object[], too_large?: object, outcome?: string, detail?: string,
+ *   retry_ms?: number | null, server_time?: string}>}
+ */
+export async function push({ path, headers, body, bytes }, { fetch }) {
   try {
-    const path = sealed ? '/api/sync/sealed' : '/api/sync/push';
     const timeout_ms = 30000 + bytes / SLOWEST_BYTES_PER_MS;
     const response = await ask(path, { method: 'POST', headers, body, timeout_ms, fetch });
     const answer = await json(response);

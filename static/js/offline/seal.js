@@ -9,11 +9,16 @@ let suite = null;
 let server = null; // {key_id, public_key} the server named last
 let ahead = null; // {key_id, sender: Promise}: half the work of a seal, done before anybody waits for it
 
-/** Name the key to seal to. The next seal is prepared at once. */
+/** Name the key to seal to. */
 export function sealTo(key) {
   if (!key?.key_id || key.key_id === server?.key_id) return;
   server = key;
-  prepare();
+  ahead = null;
+}
+
+/** Do the half of the next seal that needs no record: where somebody is about to save one. */
+export function expectSeal() {
+  if (!ahead) prepare();
 }
 
 /** Whether anything can be sealed yet: a phone that never met its server has no key of its. */

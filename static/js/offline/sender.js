@@ -8,7 +8,7 @@ import { post } from './channel.js';
 import { alone } from './lock.js';
 import { ask, json, outcomeOf, report, retryAfter } from './net.js';
 import * as outbox from './outbox.js';
-import { asPlain, asSealed, push, size } from './push.js';
+import { asPlain, asSealed, packed, push, size } from './push.js';
 import * as readlog from './readlog.js';
 import * as receipts from './receipts.js';
 
@@ -129,27 +129,43 @@ function note(k, v) {
 async function pushAll(state) {
   const tried = new Set();
   const total = { sent: 0, needs: 0, again: 0 };
-  let maxOps = Math.max(1, state.limits.max_ops);
-  let maxBytes = Math.max(1024, state.limits.max_bytes);
-  for (;;) {
-    const ready = (await outbox.toSend(state.user_id)).filter((one) => may(one, state.reason, tried));
-    if (!ready.length) break;
+  const most = {
+    ops: Math.max(1, state.limits.max_ops),
+    bytes: Math.max(1024, state.limits.max_bytes),
+  };
+  let next = await madeReady(state, tried, most);
+  while (next) {
+    const { chosen, sealed, ready } = next;
     const gone = total.sent + total.needs + total.again;
-    post({ t: 'sending', done: gone, total: gone + ready.length });
-    const { sealed, chosen } = cut(ready, maxOps, maxBytes);
+    post({ t: 'sending', done: gone, total: gone + ready });
     // Unmarked, a record could be taken back while it is sent: those wait until that is over.
     const unmarked = chosen.filter(({ row }) => row.tries > 0 || !(row.hold_until > Date.now()));
+    const known = new Map(chosen.map(({ row, record }) => [row.op_id, record]));
     const batch = await unlessFull(
-      () => outbox.claim(chosen.map(({ row }) => row.op_id)),
+      () => outbox.claim([...known.keys()], known),
       unmarked.map(({ row, record }) => ({ ...record, sealed: row.sealed })),
     );
     if (!batch.length) break;
-    // Only somebody who can keep them is given the words back.
-    const answer = await push(batch, { sealed, echo: Boolean(vault.holding()), fetch: state.fetch });
+    if (batch.some((record) => Boolean(record.unreadable) !== sealed)) {
+      await unlessFull(() => outbox.release(batch, 'locked')); // it goes to the other door
+      next = await madeReady(state, tried, most);
+      continue;
+    }
+    const request = stillSo(next, batch) ? next.request : await packed(batch, howToSend(sealed));
+    const answering = push(request, { fetch: state.fetch });
+    // While it is under way: what goes after it. If it does not arrive, that is thrown away.
+    const after = new Set([...tried, ...batch.map((record) => record.op_id)]);
+    const coming = madeReady(state, after, most);
+    coming.catch(() => {}); // asked for below, or not needed
+    const answer = await answering;
     if (answer.too_large && batch.length > 1) {
       await unlessFull(() => outbox.release(batch, 'too_large'));
-      maxOps = Math.max(1, Math.min(Math.floor(batch.length / 2), answer.too_large.max_ops || Infinity));
-      maxBytes = Math.max(1024, Math.min(Math.floor(maxBytes / 2), answer.too_large.max_bytes || Infinity));
+      most.ops = Math.max(1, Math.min(Math.floor(batch.length / 2), answer.too_large.max_ops || Infinity));
+      most.bytes = Math.max(
+        1024,
+        Math.min(Math.floor(most.bytes / 2), answer.too_large.max_bytes || Infinity),
+      );
+      next = await madeReady(state, tried, most);
       continue;
     }
     if (answer.too_large?.code) answer.results = [tooLarge(batch[0])];
@@ -164,11 +180,37 @@ async function pushAll(state) {
     total.needs += settled.needs;
     total.again += settled.again;
     if (settled.done.length) post({ t: 'sent', op_ids: settled.done.map((r) => r.op_id) });
+    // What was saved meanwhile may go too, once nothing older is left.
+    next = (await coming) || (await madeReady(state, tried, most));
   }
   post({ t: 'sending', done: total.sent, total: 0 });
   const { sent, needs } = total;
   if (total.again) return { ...(await stop('partly', sent, null)), needs };
   return { outcome: sent || needs ? 'sent' : 'idle', sent, needs };
+}
+
+/**
+ * The next request: which operations go in it, and its body as they stand now.
+ * @returns {Promise<{chosen: object[], sealed: boolean, request: object, ready: number} | null>} ready: how
+ *   many may go in all
+ */
+async function madeReady(state, tried, most) {
+  const ready = (await outbox.toSend(state.user_id, tried)).filter((one) => may(one, state.reason, tried));
+  if (!ready.length) return null;
+  const { sealed, chosen } = cut(ready, most.ops, most.bytes);
+  const records = chosen.map(({ row, record }) => ({ ...record, sealed: row.sealed }));
+  return { chosen, sealed, request: await packed(records, howToSend(sealed)), ready: ready.length };
+}
+
+/** Only somebody who can keep them is given the words of a refusal back. */
+function howToSend(sealed) {
+  return { sealed, echo: Boolean(vault.holding()) };
+}
+
+/** Nobody took one back, or mended what it builds on, since the request was made. */
+function stillSo({ chosen }, batch) {
+  const same = ({ row }, place) => row.op_id === batch[place]?.op_id && row.version === batch[place].version;
+  return chosen.length === batch.length && chosen.every(same);
 }
 
 /** Whether one waiting operation may go now: not within its ten seconds of undo, and not in vain. */

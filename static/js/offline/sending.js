@@ -2,18 +2,23 @@
 
 import { post } from './channel.js';
 import * as rows from './rows.js';
-import { dropMended, inState, write } from './store.js';
+import { dropMended, inState, put, write } from './store.js';
 
 const KEEP_DONE_MS = 30 * 86400000;
 
-/** What may be sent of this author: rows with their records, in order. */
-export async function toSend(author_id) {
-  const found = await inState(author_id, 'saved', 'sending');
+/** What may be sent of this author, but for `tried` op_ids: rows with their records, in order. */
+export async function toSend(author_id, tried = new Set()) {
+  const found = (await inState(author_id, 'saved', 'sending')).filter((row) => !tried.has(row.op_id));
   return Promise.all(found.map(async (row) => ({ row, record: await rows.opened(row) })));
 }
 
-/** Mark these as under way and return them as they stand on the disk now. Undone ones are left out. */
-export async function claim(op_ids) {
+/**
+ * Mark these as under way and return them as they stand on the disk now. Undone ones are left out.
+ * @param {string[]} op_ids
+ * @param {Map<string, object>} [known] records that were opened a moment ago, by op_id: what has not changed
+ *   since is not opened again
+ */
+export async function claim(op_ids, known = new Map()) {
   const taken = await write(async (ops) => {
     const found = [];
     for (const op_id of op_ids) {
@@ -21,13 +26,19 @@ export async function claim(op_ids) {
       if (!row || !(row.state === 'saved' || row.state === 'sending')) continue;
       row.state = 'sending';
       row.tries += 1;
-      await ops.put(row);
+      put(ops, row);
       found.push(row);
     }
     return found;
   });
   post({ t: 'outbox', change: 'sending' });
-  return Promise.all(taken.map(async (row) => ({ ...(await rows.opened(row)), sealed: row.sealed })));
+  return Promise.all(taken.map((row) => openedAnew(row, known.get(row.op_id))));
+}
+
+async function openedAnew(row, known) {
+  const same = known && !known.unreadable && known.version === row.version;
+  const record = same ? { ...known, state: row.state, tries: row.tries } : await rows.opened(row);
+  return { ...record, sealed: row.sealed };
 }
 
 const STATE_AFTER = { applied: 'done', duplicate: 'done', conflict: 'conflict', rejected: 'rejected' };

@@ -11,6 +11,7 @@ import { pageName, userId } from './person.js';
 
 let sending = null; // {done, total} while the sender runs
 let loading = null; // {done, total} while a first pack comes in
+let shell = null; // {left, total} of our own files on this phone, as the worker said last
 let draft = false;
 let keeps = true;
 let painting = null;
@@ -22,7 +23,8 @@ export function start(has) {
   listen((message) => {
     if (message.t === 'sending') sending = message.total ? message : null;
     if (message.t === 'pack') loading = null;
-    if (['outbox', 'net', 'sending', 'pages', 'pack'].includes(message.t)) paint();
+    if (message.t === 'shell') shell = message;
+    if (['outbox', 'net', 'sending', 'pages', 'pack', 'shell'].includes(message.t)) paint();
   });
   window.addEventListener('nx-draft', () => {
     draft = true;
@@ -36,6 +38,11 @@ export function start(has) {
 export function packProgress(done, total) {
   loading = total ? { done, total } : null;
   paint();
+}
+
+/** Whether this phone is known to have every file of ours. */
+export function wholeShell() {
+  return shell?.left === 0;
 }
 
 export function draftGone() {
@@ -61,7 +68,16 @@ export function paint() {
 
 async function facts() {
   const user = userId();
-  const found = { user, online: online(), outcome: net.outcome, sending, loading, draft, page: pageName() };
+  const found = {
+    user,
+    online: online(),
+    outcome: net.outcome,
+    sending,
+    loading,
+    shell,
+    draft,
+    page: pageName(),
+  };
   try {
     if (user) Object.assign(found, await outbox.counts(user));
     else Object.assign(found, await behindTheLock());
@@ -129,10 +145,21 @@ export function words(f, now = new Date()) {
       count,
     };
   }
+  if (f.shell?.left && f.online) {
+    const { left, total } = f.shell;
+    return {
+      state: 'uploading',
+      bold: `正在准备离线使用 ${total - left}/${total}`,
+      rest: only,
+      right: '',
+      count,
+    };
+  }
   if (f.draft)
     return { state: f.online ? 'online' : 'offline', bold: line, rest: only, right: '草稿已存', count };
   if (!f.online) {
-    const right = f.data_at ? `数据截至 ${when(f.data_at, now)}` : '';
+    const data = f.data_at ? `数据截至 ${when(f.data_at, now)}` : '';
+    const right = f.shell?.left ? '离线功能没下完' : data;
     return { state: 'offline', bold: '离线', rest: only || '没有待上传', right, count };
   }
   const right = f.data_at ? `${when(f.data_at, now)} 更新` : '';

@@ -27,6 +27,8 @@ export async function write(work) {
   let answer;
   try {
     answer = await work(tx.objectStore('ops'), tx.objectStore('meta'));
+    // Nothing more comes: the browser need not wait until the last answers were heard.
+    commit(tx);
   } catch (error) {
     try {
       tx.abort();
@@ -37,6 +39,19 @@ export async function write(work) {
   }
   await ending;
   return answer;
+}
+
+function commit(tx) {
+  try {
+    tx.commit?.();
+  } catch {
+    // it is over already, well or not: tx.done says which
+  }
+}
+
+/** Write without waiting for the answer: what went wrong ends the transaction, and write() says so. */
+export function put(store, row) {
+  store.put(row).catch(() => {});
 }
 
 /** Rows of this author in these states, in the order they were made. */

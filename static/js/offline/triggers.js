@@ -3,18 +3,17 @@
 
 import * as vault from '../vault/vault.js';
 import { listen } from './channel.js';
-import * as exporting from './export.js';
 import * as fresh from './fresh.js';
 import { report, whenRevoked } from './net.js';
 import * as notice from './notice.js';
 import * as outbox from './outbox.js';
 import * as overlay from './overlay.js';
 import { untilNext } from './pace.js';
-import * as pack from './pack.js';
 import * as pages from './pages.js';
 import { userId } from './person.js';
 import { send } from './sender.js';
 import * as status from './status.js';
+import * as update from './update.js';
 import * as wipe from './wipe.js';
 
 const YOUNG_MS = 60000; // a pack this young is not asked for again by itself
@@ -32,8 +31,9 @@ export function start(can) {
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') go('visible');
   });
-  go('load');
+  const first = go('load');
   keptBefore(); // one saved while this page was still starting was announced before anybody listened
+  return first;
 }
 
 async function keptBefore() {
@@ -59,6 +59,7 @@ async function go(reason) {
   }
   // Push before pull: what comes back then already knows what was sent.
   if (result.user_id) await refreshPack(result.sent > 0 ? 0 : YOUNG_MS);
+  if (!status.wholeShell()) update.completeShell();
   return result;
 }
 
@@ -68,11 +69,23 @@ async function refreshPack(max_age_ms) {
   if (first && (await vault.row(userId()))?.had_pack) {
     notice.show('evicted', { kind: 'warn', text: '本机数据被系统清除，正在重新下载。' });
   }
-  const onProgress = first ? status.packProgress : undefined;
-  const done = await pack.refresh({ user_id: userId(), max_age_ms, onProgress }).catch(storeTrouble);
+  const done = await loaded(first, max_age_ms).catch(storeTrouble);
   if (done?.outcome === 'fresh') {
     notice.hide('evicted');
     await vault.contact(userId(), { had_pack: true });
+  }
+}
+
+/** The first one is told about as it comes; later ones are small and silent. */
+async function loaded(first, max_age_ms) {
+  const [pack, progress] = await Promise.all([import('./pack.js'), import('./progress.js')]);
+  const onProgress = (done, total) => {
+    if (progress.show(done, total)) status.packProgress(done, total);
+  };
+  try {
+    return await pack.refresh({ user_id: userId(), max_age_ms, onProgress: first ? onProgress : undefined });
+  } finally {
+    progress.show(0, 0);
   }
 }
 
@@ -92,7 +105,9 @@ async function storeTrouble(error) {
   notice.show('quota', {
     kind: 'fault',
     text: '手机存储空间不够，新资料没有下载完。没上传的记录都还在，可以照常上传，也可以导出。',
-    ...((await unsent()) ? { action: '导出', run: () => exporting.save(userId()) } : {}),
+    ...((await unsent())
+      ? { action: '导出', run: async () => (await import('./export.js')).save(userId()) }
+      : {}),
   });
 }
 

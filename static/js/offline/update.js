@@ -24,6 +24,12 @@ export async function start() {
   }
 }
 
+/** Nobody waits now: the worker fetches what it lacks of our own files, and says how much that is. */
+export async function completeShell() {
+  const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined);
+  registration?.active?.postMessage({ t: 'shell' });
+}
+
 /** The worker that gave this page was taken away since: a lost phone was emptied while the page was loading. */
 export async function orphaned() {
   const workers = navigator.serviceWorker;

@@ -26,8 +26,9 @@ export function readPanel(root = document) {
 export function rowsOf(panel) {
   const base = Date.parse(`${panel.base}T00:00:00Z`);
   const day = (offset) => new Date(base + offset * DAY_MS).toISOString().slice(0, 10);
-  const place = Object.fromEntries(panel.columns.map((name, at) => [name, at]));
-  return panel.rows.map((line) => {
+  const { columns, rows } = panel.rows ? panel : unfolded(panel);
+  const place = Object.fromEntries(columns.map((name, at) => [name, at]));
+  return rows.map((line) => {
     const [village_code, village, town] = panel.villages[line[place.village]];
     const [town_code, townName] = panel.towns[town];
     const grade = panel.grades[line[place.grade]];
@@ -54,6 +55,23 @@ export function rowsOf(panel) {
   });
 }
 
+const COLUMNS = ['id', 'name', 'py', 'sex', 'birth', 'village', 'phone4', 'grade', 'due', 'visited'];
+
+/** Columns of words to rows, as pages of older builds carry them. */
+function unfolded(panel) {
+  const columns = COLUMNS.map((name) => (name === 'name' ? panel.name : panel[name].split(' ')));
+  const numbers = (text) => (text ? text.split(',').map(Number) : []);
+  const rows = panel.name.map((_, at) =>
+    COLUMNS.map((name, column) => {
+      const value = columns[column][at];
+      if (name === 'due') return numbers(value);
+      if (name === 'village' || name === 'grade') return Number(value);
+      return name === 'visited' ? (numbers(value)[0] ?? null) : value;
+    }),
+  );
+  return { columns: COLUMNS, rows };
+}
+
 function dueOf(flat, tasks, day) {
   const due = [];
   for (let at = 0; at < flat.length; at += 2) {
@@ -63,12 +81,18 @@ function dueOf(flat, tasks, day) {
   return due;
 }
 
-/** 32 hex digits stand for a UUID without its dashes. */
+/** 22 characters of base64url, or 32 hex digits, stand for a UUID; anything else for itself. */
 function longId(short) {
-  return short.replace(
+  const hex = /^[\w-]{22}$/.test(short) ? hexOf(short) : short;
+  return hex.replace(
     /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/,
     '$1-$2-$3-$4-$5',
   );
+}
+
+function hexOf(short) {
+  const bytes = atob(`${short.replaceAll('-', '+').replaceAll('_', '/')}==`);
+  return [...bytes].map((one) => one.charCodeAt(0).toString(16).padStart(2, '0')).join('');
 }
 
 function dashed(number) {

@@ -1,6 +1,5 @@
 // 解锁: the six digits, asked for or set. Also what is said when the data key is gone.
 
-import * as exporting from '../offline/export.js';
 import * as kept from '../offline/kept.js';
 import { ask, json, sessionEnded } from '../offline/net.js';
 import * as outbox from '../offline/outbox.js';
@@ -9,7 +8,6 @@ import * as pages from '../offline/pages.js';
 import { send } from '../offline/sender.js';
 import * as wipe from '../offline/wipe.js';
 import { goOn } from './enter.js';
-import * as fingerprint from './fingerprint.js';
 import { lockOthers } from './idle.js';
 import { guessable, PIN_LENGTH } from './policy.js';
 import * as vault from './vault.js';
@@ -56,7 +54,9 @@ function listen() {
   part('other').addEventListener('click', another);
   part('reset').addEventListener('click', reset);
   part('again').addEventListener('click', again);
-  part('export').addEventListener('click', () => exporting.save(state.who.user_id));
+  part('export').addEventListener('click', async () =>
+    (await import('../offline/export.js')).save(state.who.user_id),
+  );
   part('finger').addEventListener('click', byFinger);
   document.addEventListener('keydown', keyed);
 }
@@ -285,7 +285,7 @@ async function byFinger() {
   state.busy = true;
   let open = false;
   try {
-    open = await tried(await fingerprint.unlock(state.who.user_id));
+    open = await tried(await (await import('./fingerprint.js')).unlock(state.who.user_id));
   } catch {
     note('没有认出来，请输入解锁密码。');
   }
@@ -370,6 +370,7 @@ function keepSending() {
     clearTimeout(timer);
     timer = setTimeout(go, await untilNext(state.who?.user_id, result), 'timer');
   };
-  go('load');
+  // Whom the server has let in this very moment it need not greet again before there is a store.
+  if (!state.arrived) go('load');
   addEventListener('online', () => go('online'));
 }

@@ -1,6 +1,6 @@
 // Who is being visited, read from the patient page this phone keeps. No network is waited for.
 
-import { full } from '../chart/data.js';
+import { dataIn } from '../chart/data.js';
 import { lists, visitsIn } from '../chart/visits.js';
 import * as outbox from '../offline/outbox.js';
 import * as pages from '../offline/pages.js';
@@ -12,9 +12,9 @@ import * as pages from '../offline/pages.js';
  */
 export function dataOf(html) {
   const page = new DOMParser().parseFromString(html, 'text/html');
-  const block = page.getElementById('patient-data');
   try {
-    return block ? { ...full(JSON.parse(block.textContent)), visits: visitsIn(page) } : null;
+    const data = dataIn(page);
+    return data && { ...data, visits: visitsIn(page) };
   } catch {
     return null;
   }

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chart import data
+from app.chart import data, trend
 from app.forms.engine import facts_of_observations, merge_facts
 from app.grading import facts as grading_facts
 from app.grading.rules import grade
@@ -97,6 +97,19 @@ def register():
             "lives_alone": None, "hospice": False, "home_bed_open": False, "tubes": []}  # fmt: skip
 
 
+def tables_of(ordered):
+    """The rows of the page's tables, as chart/queries makes them."""
+    pressure = [(on, value) for code, value, on in ordered if code == "bp"]
+    glucose = [(on, float(value)) for code, value, on in ordered if code == "fpg"]
+    cards = [trend.blood_pressure(pressure, (150, 90)), trend.fasting_glucose(glucose, False)]
+    return {card.key: card.rows for card in cards if card is not None}
+
+
+def as_read(rows):
+    """As static/js/chart/readings.js takes them from the table."""
+    return [[day.isoformat(), [float(part) for part in words.split("/")]] for day, words in rows]
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.lists(st.tuples(registers, history), min_size=10, max_size=10))
 def test_the_phone_reads_the_block_as_the_server_does(people):
@@ -107,9 +120,14 @@ def test_the_phone_reads_the_block_as_the_server_does(people):
         latest = {code: (value, on.isoformat()) for code, value, on in ordered}
         lean = data.lean(facts)
         known = data.seen(lean, latest)
+        rows = tables_of(ordered)
+        left, read = data.tabled(known, rows)
         blocks.append(
-            {"birth_date": facts["birth_date"], "facts": data.plain(lean), "seen": known, "last": {}}
-        )
+            {
+                "birth_date": facts["birth_date"], "facts": data.plain(lean), "seen": left, "read": read,
+                "last": {}, "tables": {code: as_read(found) for code, found in rows.items()},
+            }
+        )  # fmt: skip
         expected.append((grade(facts), data.values_of(known)))
     text = "\n".join(json.dumps(block) for block in blocks)
     command = ["node", str(ROOT / "tests" / "js" / "patient_data_ndjson.mjs")]

@@ -67,7 +67,7 @@ def test_grade_reasons_missing_and_history_are_in_chinese(make, doctor):
     html = shown(doctor, patient)
     assert "血压控制不满意 162/94" in html
     assert "生活自理能力未评估" in html
-    assert f'href="/patients/{patient}/visits/{visit_id[-8:]}"' in html
+    assert f'href="?visit={visit_id[-6:]}"' in html
     assert re.search(r'visit-what" data-form="hypertension">.*?高血压随访.*?162/94', html, re.S)
     for code in ("BP_UNCONTROLLED", "hypertension follow"):
         assert code not in html.split('id="patient-data"')[0]
@@ -89,17 +89,41 @@ def test_the_trend_has_a_picture_a_sentence_and_a_table(make, doctor):
     assert html.count('<svg class="chart"') == 3  # 收缩压, 舒张压, 空腹血糖
     assert "目前只有这一次测量。" in html
     assert re.search(r'<td class="fig">7.8<', html)
+    assert 'data-bands="red:3.9,green:7.0,yellow:13.9,red:"' in html
     assert "style=" not in html
 
 
-def test_due_forms_come_first_when_starting_a_visit(make, doctor):
+def test_links_of_the_page_lead_on_without_its_script(make, doctor):
+    """They name only what differs: a whole address in each was a tenth of a visit pack."""
     patient = make.patient(conditions=["diabetes_t2"])
+    visit_id = visit(make, doctor, patient)
     html = shown(doctor, patient)
-    sheet = html[html.index('id="start"') :]
-    keys = re.findall(r'data-form="(\w+)"', sheet)
-    assert keys == ["diabetes", "adl", "general", "hypertension"]
-    assert f'href="/visits/new/diabetes?patient={patient}"' in sheet
-    assert f'href="/orders/new?patient={patient}"' in html
+    address = f"/patients/{patient}"
+    leads_to = {
+        "?form=adl": f"/visits/new/adl?patient={patient}",
+        "?to=order": f"/orders/new?patient={patient}",
+        "?to=edit": f"{address}/edit",
+        "?to=family": f"{address}/family",
+        "?to=rights": f"{address}/rights",
+        f"?visit={visit_id[-6:]}": f"/visits/{visit_id}",
+    }
+    for link, to in leads_to.items():
+        assert f'href="{link}"' in html, link
+        answer = doctor.get(address + link)
+        assert (answer.status_code, answer.headers["Location"]) == (302, to), link
+    for link in ("?to=nowhere", "?form=nothing", "?visit=5a25b", "?x=1"):
+        assert doctor.get(address + link).status_code == 200, link
+    other = make.signed_in(make.user("doctor", place_code=OTHER_TOWN))
+    assert {other.get(address + link).status_code for link in leads_to} == {404}
+
+
+def test_what_is_due_is_what_the_dock_begins_with(make, doctor):
+    html = shown(doctor, make.patient(conditions=["diabetes_t2"]))
+    assert 'href="?form=diabetes" data-sheet="start"' in html
+    due = html[html.index('id="due"') : html.index('id="visits-title"')]
+    assert re.findall(r'href="\?form=(\w+)" data-form', due)[0] == "diabetes"
+    sheet = html[html.index('<dialog class="sheet" id="start"') :]
+    assert len(re.findall(r'href="/visits/new/\w+" data-form=', sheet)) == 4, "aimed by the script"
 
 
 def test_the_data_block_is_what_the_scripts_read(make, doctor):
@@ -107,8 +131,8 @@ def test_the_data_block_is_what_the_scripts_read(make, doctor):
     visit(make, doctor, patient)
     data = data_of(shown(doctor, patient))
     day = clock.today().isoformat()
-    assert data["id"] == patient and data["name"] == "张秀兰" and data["sex"] == "2"
-    assert data["seen"][day]["bp"] == [132, 78] and "as_of" not in data["facts"]
+    assert data["id"] == patient and data["name"] == "张秀兰" and "as_of" not in data["facts"]
+    assert data["read"] == {"bp": 1} and "bp" not in data["seen"][day], "it stands in the table of readings"
     assert data["seen"][day]["height"] == 152, "measured with one form, known to every form"
     assert data["facts"]["conditions"] == ["hypertension"]
     assert data["grade"]["colour"] in ("yellow", "unrated", "green")
@@ -121,7 +145,7 @@ def test_the_history_tells_the_phone_form_and_day(make, doctor):
     visit_id = visit(make, doctor, patient)
     html = shown(doctor, patient)
     assert f'id="visits" data-newest="{clock.today().isoformat()}"' in html
-    row = re.search(rf'<a [^>]*/visits/{visit_id[-8:]}".*?</a>', html, re.S)[0]
+    row = re.search(rf'<a [^>]*\?visit={visit_id[-6:]}".*?</a>', html, re.S)[0]
     assert 'data-form="hypertension"' in row
     assert f"{clock.today().month}月{clock.today().day}日</span>" in row
 

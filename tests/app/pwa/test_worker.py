@@ -23,11 +23,13 @@ def test_a_page_the_worker_makes_up_carries_the_headers_of_the_server() -> None:
 
 
 def test_the_worker_is_asked_for_every_time(client) -> None:
-    for path in ("/sw.js", "/sw/strategies.js", "/sw/precache.js"):
+    for path in ("/sw.js", "/static/joined/core.js", "/sw/precache.js"):
         answer = client.get(path)
         assert answer.status_code == 200 and answer.mimetype == "text/javascript"
         assert answer.headers["Cache-Control"] == "no-cache"
-    assert client.get("/sw/nothing.js").status_code == 404
+    assert (
+        client.get("/sw/nothing.js").status_code == client.get("/static/joined/nothing.js").status_code == 404
+    )
 
 
 def test_a_new_build_changes_the_worker_s_own_bytes(client) -> None:
@@ -37,8 +39,8 @@ def test_a_new_build_changes_the_worker_s_own_bytes(client) -> None:
 def test_the_precache_list_names_the_build_and_only_things_everybody_may_have(client) -> None:
     text = client.get("/sw/precache.js").get_data(as_text=True)
     assert f'BUILD = "{build()}"' in text
-    listed = json.loads(text.split("SHELL = ")[1].rstrip().rstrip(";"))
-    assert {"/static/js/app.js", "/offline", "/unlock", "/manifest.json"} <= set(listed)
+    listed = json.loads(re.search(r"SHELL = (.*);", text)[1])
+    assert {"/static/joined/frame.js", "/offline", "/unlock", "/manifest.json"} <= set(listed)
     for path, digest in listed.items():
         answer = client.get(path)
         assert answer.status_code == 200, path
@@ -47,10 +49,10 @@ def test_the_precache_list_names_the_build_and_only_things_everybody_may_have(cl
         assert hashlib.sha256(answer.get_data()).hexdigest().startswith(digest) and len(digest) == 16, path
 
 
-def test_the_worker_imports_only_what_the_shell_or_the_worker_folder_holds(client) -> None:
-    for source in (ROOT / "service_worker").glob("*.js"):
-        for path in re.findall(r"from '([^']+)'", source.read_text()):
-            assert client.get(path).status_code == 200, (source.name, path)
+def test_the_worker_imports_only_what_is_there(client) -> None:
+    paths = re.findall(r"from ?'([^']+)'", client.get("/sw.js").get_data(as_text=True))
+    assert sorted(paths) == ["/static/joined/core.js", "/sw/precache.js"]
+    assert all(client.get(path).status_code == 200 for path in paths)
 
 
 def test_every_module_finds_the_modules_it_imports() -> None:

@@ -51,6 +51,8 @@ REACH = """(node) => new Promise((done) => {
 class DriverError(Error):
     """What the engine refused, by the name WebDriver gives it."""
 
+    name: str = ""  # Playwright's own is a property that nobody can set
+
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
         self.name = name

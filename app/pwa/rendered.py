@@ -1,0 +1,152 @@
+"""Pages rendered once and kept: a team's phones and browsers ask for the same pages over and over.
+
+Kept is what a stand-in of the reader's kind would see; whom the frame names is put in when it is shown. This
+decides nothing about who may see a page: ask only for addresses that came out of a scoped query.
+docs/decisions/0033-pages-are-rendered-once.md
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from markupsafe import escape
+from sqlalchemy import Insert, delete, or_, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.accounts.models import User
+from app.extensions import db, durable, patience, writing
+from app.pwa.build import build
+from app.pwa.models import RenderedPage
+from app.pwa.registry import PackPage
+from app.shared import clock
+
+log = logging.getLogger("nuanxun")
+# Nothing that is stored or typed holds U+0000 (app/shared/strictjson.py, app/guard.py).
+ID, NAME = "\0i", "\0n"
+LEVEL = 1  # of zlib: 16 KB become 4, in a fifth of a millisecond
+READ_AT_ONCE, WRITTEN_AT_ONCE = 500, 100  # a hundred take some milliseconds
+KEPT = timedelta(days=30)  # of somebody who has left, or was restricted: nobody asks for it any more
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Whom the frame of a kept page speaks of until a reader comes. Everything base.html asks of a user."""
+
+    role: str
+    care_mode: bool
+    id: str = ID
+    name: str = NAME
+    is_authenticated: bool = True
+
+
+def variant(user: User) -> str:
+    """The kind of reader: what a page may show differently to two who both may see it."""
+    return f"{user.role}{'+care' if user.care_mode else ''}"
+
+
+def stand_in(user: User) -> StandIn:
+    return StandIn(user.role, user.care_mode)
+
+
+def fold(html: str) -> bytes | None:
+    """None for a page that names its reader more or less often than its frame does: it is not kept."""
+    once = html.count("\0") == 2 and html.count(ID) == html.count(NAME) == 1
+    return zlib.compress(html.encode(), LEVEL) if once else None
+
+
+def unfold(body: bytes, user: User) -> str:
+    return named(zlib.decompress(body).decode(), user)
+
+
+def named(html: str, user: User) -> str:
+    """The page of the stand-in, for `user`."""
+    return html.replace(ID, escape(user.id), 1).replace(NAME, escape(user.name), 1)
+
+
+class Shelf:
+    """The kept pages of one kind of reader, while one pack is on its way."""
+
+    def __init__(self, user: User) -> None:
+        self.variant = variant(user)
+        self._made: list[dict[str, object]] = []
+
+    def find(self, pages: Iterable[PackPage]) -> dict[str, bytes]:
+        """Address -> kept page, of those that are still what would be rendered now."""
+        stamps = {page.url: page.stamp for page in pages if page.stamp}
+        urls, found = list(stamps), {}
+        for start in range(0, len(urls), READ_AT_ONCE):
+            statement = select(RenderedPage.url, RenderedPage.stamp, RenderedPage.body).where(
+                RenderedPage.variant == self.variant, RenderedPage.url.in_(urls[start : start + READ_AT_ONCE])
+            )
+            for url, stamp, body in db.session.execute(statement):
+                if stamp == stamps[url]:
+                    found[url] = body
+        return found
+
+    def put(self, page: PackPage, html: str) -> None:
+        """Remember what was rendered for the stand-in; `keep` stores it."""
+        body = fold(html)
+        if body is not None:
+            self._made.append(
+                {
+                    "url": page.url,
+                    "variant": self.variant,
+                    "stamp": page.stamp,
+                    "body": body,
+                    "kept_at": clock.now(),
+                }
+            )
+
+    def keep(self) -> None:
+        """Store what was put here, in short transactions of their own. Whoever records a visit goes first: at
+        the first sign of somebody else writing the rest is left to the next pack."""
+        made, self._made = sorted(self._made, key=lambda row: str(row["url"])), []
+        if not made:
+            return
+        db.session.rollback()
+        tokens = writing.set(True), patience.set(0), durable.set(False)
+        try:
+            for start in range(0, len(made), WRITTEN_AT_ONCE):
+                if db.session.get_bind().dialect.name == "postgresql":
+                    db.session.execute(text("SET LOCAL lock_timeout = '50ms'"))
+                db.session.connection().execute(_upsert(), made[start : start + WRITTEN_AT_ONCE])
+                db.session.commit()
+        except SQLAlchemyError as error:
+            db.session.rollback()
+            log.info("rendered pages not kept: %s", type(error).__name__)
+        finally:
+            durable.reset(tokens[2])
+            patience.reset(tokens[1])
+            writing.reset(tokens[0])
+
+
+def _upsert() -> Insert:
+    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(RenderedPage.__table__)  # type: ignore[arg-type]
+    return statement.on_conflict_do_update(
+        index_elements=["url", "variant"],
+        set_={name: statement.excluded[name] for name in ("stamp", "body", "kept_at")},
+    )
+
+
+def forget(*urls: str) -> None:
+    """Of somebody whose record is not to be used any more. Does not commit."""
+    db.session.execute(delete(RenderedPage).where(RenderedPage.url.in_(urls)))
+
+
+def forget_old() -> int:
+    """Delete pages of other builds, and those nobody has asked for in a long time. Does not commit."""
+    statement = delete(RenderedPage).where(
+        or_(~RenderedPage.stamp.startswith(f"{build()}-"), RenderedPage.kept_at < clock.now() - KEPT)
+    )
+    return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def stamp(rev: str, besides: Mapping[str, object]) -> str:
+    """`rev` names build and feed number; `besides`, what else the rendering depends on."""
+    return " ".join([rev, *(f"{key}={value}" for key, value in besides.items())])

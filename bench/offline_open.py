@@ -1,0 +1,90 @@
+"""Opening patients' pages without a network, through the worker, beside an answer it need not think about.
+
+    python -m bench.offline_open [--times 40] [--rates 1 4 6]
+
+A Chromium with its profile on disk and the small demo's pack, its network cut. For each rate of slow-down of
+the page's processor (the worker keeps its own): navigations to patients' pages, and a file of the shell
+fetched as often, which the worker answers without a key or a database. first: until the page's bytes are
+there; ready: until its scripts answer taps. Compare the two in one run, not figures between machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.e2e.world import Phone, make_demo, serving, until
+
+READY = "() => 'ready' in document.documentElement.dataset"
+MARK = """new MutationObserver(() => {
+  if (document.documentElement?.dataset.ready === '' && !performance.getEntriesByName('nx-ready').length)
+    performance.mark('nx-ready');
+}).observe(document, { subtree: true, attributes: true, attributeFilter: ['data-ready'] })"""
+TIMES = """() => {
+  const [nav] = performance.getEntriesByType('navigation');
+  const loaded = performance.getEntriesByType('resource').filter((one) => one.initiatorType !== 'img');
+  const [ready] = performance.getEntriesByName('nx-ready');
+  return { first: nav.responseEnd, ready: ready.startTime, files: loaded.length };
+}"""
+PATIENTS = """async () => {
+  const { revs } = await (await import('/static/js/offline/pages.js')).meta();
+  return Object.keys(revs).filter((url) => /^\\/patients\\/[^/]{30,}$/.test(url));
+}"""
+CONSTANT = """async (times) => {
+  const took = [];
+  for (let turn = 0; turn < times; turn += 1) {
+    const began = performance.now();
+    await (await fetch('/static/icons/icon.svg?constant')).text();
+    took.push(performance.now() - began);
+  }
+  return took;
+}"""
+
+
+def at(values: list[float], share: float) -> float:
+    return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 1)
+
+
+def opened(page: Page, path: str) -> dict[str, Any]:
+    page.goto(path)
+    until(page, READY, seconds=60)
+    return page.evaluate(TIMES)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=40)
+    parser.add_argument("--rates", type=float, nargs="+", default=[1, 4, 6])
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as name, sync_playwright() as playwright:
+        folder = Path(name)
+        make_demo(folder / "nuanxun.db")
+        with serving(folder) as server:
+            phone = Phone(playwright, folder / "phone", server.url)
+            phone.context.set_default_timeout(60_000)
+            phone.sign_in(server.account("doctor"))
+            patients = phone.page.evaluate(PATIENTS)
+            phone.page.add_init_script(MARK)
+            phone.offline()
+            session = phone.context.new_cdp_session(phone.page)
+            for rate in asked.rates:
+                session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
+                seen = [opened(phone.page, patients[n % len(patients)]) for n in range(asked.times)]
+                constant = phone.page.evaluate(CONSTANT, asked.times)
+                found: dict[str, Any] = {"rate": rate, "pages": len(seen), "files": seen[-1]["files"]}
+                for part in ("first", "ready"):
+                    values = [one[part] for one in seen]
+                    found |= {f"{part}_p50_ms": at(values, 0.5), f"{part}_p95_ms": at(values, 0.95)}
+                found |= {"constant_p50_ms": at(constant, 0.5), "constant_p95_ms": at(constant, 0.95)}
+                print(json.dumps(found | {"load": round(os.getloadavg()[0], 1)}))
+            phone.close()
+
+
+if __name__ == "__main__":
+    main()
