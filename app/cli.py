@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,11 @@ GUNICORN: dict[str, Any] = {
     "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  heartbeat off the disk
     "loglevel": "info",
     "logger_class": logs.ServerLogger,
+    "post_worker_init": lambda worker: sys.setswitchinterval(SWITCH_S),
 }
+# How long a thread may keep others waiting. Each statement of a push under the write lock could cost it the
+# usual 5 ms of Python, when others of its process have something to work out.
+SWITCH_S = 0.0005
 
 
 class Server(BaseApplication):

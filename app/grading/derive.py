@@ -93,8 +93,13 @@ def within(value: int | float | None, limits: list[float]) -> int | float | None
     return value if value is not None and limits[0] <= value <= limits[1] else None
 
 
-def bp_reading(item: dict[str, Any], as_of: str, table: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A plausible reading, or None. A half reading counts only when that half is an emergency."""
+def bp_reading(
+    item: dict[str, Any], as_of: str, table: Mapping[str, Any], names: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """A plausible reading, or None. A half reading counts only when that half is an emergency.
+
+    `names`: `named(table)`, made once for many readings; it is written to.
+    """
     days = days_since(item.get("date"), as_of)
     sbp = within(number(item.get("sbp")), table["plausible"]["sbp"])
     dbp = within(number(item.get("dbp")), table["plausible"]["dbp"])
@@ -103,7 +108,9 @@ def bp_reading(item: dict[str, Any], as_of: str, table: Mapping[str, Any]) -> di
         return None
     if sbp is not None and dbp is not None and dbp >= sbp:
         return None
-    urgent = evaluate(table["keep_incomplete_bp"], {**named(table), "sbp": sbp, "dbp": dbp}) is True
+    names = named(table) if names is None else names
+    names["sbp"], names["dbp"] = sbp, dbp
+    urgent = evaluate(table["keep_incomplete_bp"], names) is True
     if not complete and not urgent:
         return None
     return {"days": days, "sbp": sbp, "dbp": dbp, "complete": complete, "urgent": urgent}
@@ -128,7 +135,8 @@ def newest_first(items: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> list
 
 
 def kept_bp(value: Any, as_of: str, table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    readings = [bp_reading(item, as_of, table) for item in records(value)]
+    names = named(table)
+    readings = [bp_reading(item, as_of, table, names) for item in records(value)]
     # An emergency stands before a higher complete reading of the same day: 85/60 is not undone by 150/90.
     return newest_first((one for one in readings if one is not None), ("urgent", "sbp", "dbp"))
 

@@ -48,7 +48,13 @@ def explain(
     facts: those the grade was made from. A code of another table version is shown as the bare code.
     """
     table = shipped_table() if table is None else table
-    known = derive(facts, table)
+    return in_words(derive(facts, table), result, table)
+
+
+def in_words(
+    known: Mapping[str, Any], result: Mapping[str, Any], table: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The same from what `derive` made of the facts."""
     by_code = _by_code(table["rules"])
     reasons = []
     for code in result["reasons"]:

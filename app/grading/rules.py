@@ -54,7 +54,11 @@ def grade(facts: Mapping[str, Any], table: Mapping[str, Any] | None = None) -> d
     or of the wrong type count as missing, never as normal. Raises ValueError when as_of is not a date.
     """
     table = shipped_table() if table is None else table
-    known = derive(facts, table)
+    return graded(derive(facts, table), table)
+
+
+def graded(known: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The same from what `derive` made of the facts."""
     reasons = reported(table["rules"], known)
     missing = [row["key"] for row in matching(table["missing"], known)]
     colour = colour_of(reasons, missing, table)

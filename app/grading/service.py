@@ -12,7 +12,7 @@ from app.accounts import audit
 from app.accounts.models import User
 from app.errors import DomainError
 from app.extensions import db
-from app.grading import explain, facts, hold, rules
+from app.grading import derive, explain, facts, hold, rules
 from app.grading.models import CurrentGrade, GradeRecord
 from app.observations import service as observations
 from app.patients import scope
@@ -248,9 +248,12 @@ def draw(
     )
 
 
-def follow(held: CurrentGrade | None, record: GradeRecord) -> CurrentGrade:
-    """The patient's current grade after `record`; what it rests on must be stored before it is flushed."""
-    return hold.follow(held, record, explain.explain(record.facts, _outputs(record)))
+def judge(facts: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The grade of these facts, and its reasons in words."""
+    table = rules.shipped_table()
+    known = derive.derive(facts, table)
+    result = rules.graded(known, table)
+    return result, explain.in_words(known, result, table)
 
 
 def _keep(
@@ -259,7 +262,7 @@ def _keep(
     record = GradeRecord(**vars(draw(patient_id, known, result, cause, **more)))
     db.session.add(record)
     db.session.flush()
-    follow(current(patient_id), record)
+    hold.follow(current(patient_id), record, explain.explain(known, result))
     db.session.flush()
     return record
 

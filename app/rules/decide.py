@@ -15,6 +15,7 @@ from typing import Any
 
 from app.shared.memo import Memo
 
+NUMBERS = (int, float)
 Test = Callable[[Mapping[str, Any]], bool | None]
 type_of = {bool: "boolean", int: "number", float: "number", str: "string"}
 
@@ -52,6 +53,8 @@ def _test(triple: list[Any]) -> Test:
     if operator == "known":
         return lambda facts: bool((facts.get(name) is not None) == value)
     fact_kind, value_kind, compare = OPERATORS[operator]
+    if fact_kind == value_kind == "number":
+        return _of_numbers(name, compare, value)
     if isinstance(value, dict):
         other = value["fact"]
 
@@ -68,6 +71,20 @@ def _test(triple: list[Any]) -> Test:
         return compare(fact, value) if fact is not None and is_a(fact, fact_kind) else None
 
     return against_literal
+
+
+def _of_numbers(name: str, compare: Callable[[Any, Any], bool], value: Any) -> Test:
+    """Most tests of a table, and so without going by the names of types."""
+    other = value["fact"] if isinstance(value, dict) else None
+
+    def test(facts: Mapping[str, Any]) -> bool | None:
+        fact = facts.get(name)
+        if type(fact) not in NUMBERS:
+            return None
+        wanted = value if other is None else facts.get(other)
+        return compare(fact, wanted) if type(wanted) in NUMBERS else None
+
+    return test
 
 
 def _compile(expression: Any) -> Test:

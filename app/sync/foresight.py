@@ -20,7 +20,7 @@ from app.accounts.models import User
 from app.errors import frames_only
 from app.extensions import db
 from app.shared import clock
-from app.sync import checks, feed
+from app.sync import checks, feed, pace
 from app.sync.checks import Looked
 from app.sync.judge import Judge, Kept, Past, keep, remembering
 from app.sync.registry import Conflict, Rejected, Together
@@ -61,7 +61,7 @@ def foresee(user: User, batch: Batch) -> None:
     if kind is None or kind.together is None or any(op.kind is not kind for op in batch.ops):
         return
     try:
-        with remembering(), feed.unlocked(), db.session.no_autoflush:
+        with pace.ahead(), remembering(), feed.unlocked(), db.session.no_autoflush:
             judge = Judge(user, batch.ops, batch.received_at, batch.skew)
             if judge.past.is_empty():
                 work = kind.together(user, [looked.raw["payload"] for looked in batch.ops])
@@ -79,6 +79,7 @@ def foresee(user: User, batch: Batch) -> None:
 def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
     results, kept = [], []
     for looked in judge.ops:
+        pace.give_way()
         result, made = judge.judge(looked, work.apply)
         if made is None:
             return None

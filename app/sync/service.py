@@ -13,7 +13,7 @@ from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.shared import clock, strictjson
 from app.shared.ids import new_id
-from app.sync import checks, feed, foresight
+from app.sync import checks, feed, foresight, pace
 from app.sync.answers import refusal
 from app.sync.foresight import Batch
 from app.sync.judge import Judge, remembering
@@ -35,8 +35,10 @@ def take(user: User, batch: Batch) -> list[dict[str, Any]]:
     """The same for a batch that was looked at before others had to wait."""
     results: list[dict[str, Any]] = []
     while len(results) < len(batch.ops):
-        results += _turn(user, batch, len(results))
-        db.session.commit()
+        feed.lock()
+        with pace.first():
+            results += _turn(user, batch, len(results))
+            db.session.commit()
     metrics.pushed(
         [looked.raw for looked in batch.ops], results, batch.received_at, batch.skew.total_seconds()
     )
@@ -116,11 +118,10 @@ def submit(
 
 
 def _turn(user: User, batch: Batch, begin: int) -> list[dict[str, Any]]:
-    """Handle as many operations from `begin` on as fit into one turn of the feed's lock; at least one.
+    """Under the lock: as many operations from `begin` on as fit into one turn of it; at least one.
 
     A long batch lets others in between: what it has committed so far answers `duplicate` if it is sent again.
     """
-    feed.lock()
     # What was read before the lock may be old by now: PostgreSQL let others commit while we waited.
     db.session.flush()
     db.session.expire_all()

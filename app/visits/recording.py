@@ -15,7 +15,7 @@ from app.accounts.models import User
 from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.forms import engine
-from app.grading import rules as grading_rules
+from app.grading import hold
 from app.grading import service as grading
 from app.grading.models import GradeRecord
 from app.observations import service as observations
@@ -101,11 +101,10 @@ class Effects:
         _settle_end(patient, visit if in_order else known.last())
         as_of = max(clock.today(), visit.visited_on)
         facts = known.known(new, as_of, in_order=in_order)
-        record = grading.draw(
-            patient.id, facts, grading_rules.grade(facts), "visit", visit_id=visit.id, phone=phone
-        )
+        result, words = grading.judge(facts)
+        record = grading.draw(patient.id, facts, result, "visit", visit_id=visit.id, phone=phone)
         self.grades.append(record)
-        known.grade = grading.follow(known.grade, record)
+        known.grade = hold.follow(known.grade, record, words)
         if visit.answers.get("lost_reason") is None:
             known.plan.did(visit.id, visit.form, visit.visited_on, visit.next_visit_on)
         held = plans.held_colour(known.grade)

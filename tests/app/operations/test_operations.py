@@ -173,7 +173,7 @@ def test_neither_log_nor_figures_hold_anybody_s_data(app, make, client, lines, b
     client.post("/sign-in", data={"username": PHONE, "password": WORD}, headers=same)
     client.post("/api/auth/login", json={"username": NAME, "password": PASSWORD, "device_id": WORD})
     doctor.get("/api/pack").get_data()
-    monkeypatch.setattr("app.chart.queries.load", lambda _: (_ for _ in ()).throw(KeyError(NAME)))
+    monkeypatch.setattr("app.chart.queries.standing", lambda *_: (_ for _ in ()).throw(KeyError(NAME)))
     assert doctor.get(f"/patients/{patient}").status_code == 500
     said = client.get("/metrics").get_data(as_text=True)
     broken()
