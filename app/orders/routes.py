@@ -24,7 +24,7 @@ from app.sync.service import submit
 
 bp = Blueprint("orders", __name__)
 NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
-WHOLE = re.compile(r"-?\d{1,9}")
+WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 HALVES = ("09:00", "14:00")
 FIELDS = ("patient_id", "service", "wanted_at", "phone", "address", "note")
 

@@ -48,7 +48,7 @@ def from_form(form: Mapping[str, str]) -> Word:
     """Raises DomainError naming every field that is wrong. What a guardian is asked counts for one only."""
     said_by = form.get("said_by", "")
     if said_by not in SAID_BY:
-        raise DomainError("请选择是谁表示的", field="said_by")
+        raise DomainError("请选择谁表示同意", field="said_by")
     capacity = form.get("capacity", "")
     unknown = [_fault("capacity", "请选择老人的行为能力")] if capacity not in CAPACITY else []
     if said_by == PERSON and not (capacity and unknown):

@@ -94,7 +94,7 @@ def _purposes() -> list[str]:
     """What was ticked. Something else there is no consent to anything."""
     ticked = request.form.getlist("purpose")
     if not set(ticked) <= PURPOSES.keys():
-        raise DomainError("请重新勾选同意的内容", field="purpose")
+        raise DomainError("请重新勾选老人同意什么", field="purpose")
     return ticked
 
 

@@ -108,7 +108,8 @@ def _forbidden(node: Any, name: str = "") -> Iterator[str]:
             yield f"{name}: no identity number"
         if name.endswith("_at") and not _right_moment(name, node):
             yield f"{name}: no moment"
-        if name.endswith("_on") and not _right_day(node):
+        empty = name == "next_visit_on" and node == ""  # an empty next day is none
+        if name.endswith("_on") and not empty and not _right_day(node):
             yield f"{name}: no day"
 
 

@@ -36,6 +36,7 @@ SCRIPTED = {
     "/patients/{p}/grade/confirm": {},
     "/handover/{h}/retry": {},
 }
+MEDICINES = ("meds-", "insulin-")  # rows of a visit form
 NO_FIELDS_TO_SPOIL = {"/sign-out"}  # and whoever posts it is gone
 # Whatever stands there is taken as it is, or passed over, and both are right.
 ANYTHING_GOES = {
@@ -143,6 +144,8 @@ class Pages:
                 where, data = f"{split.path}?{urlencode({**asked, name[1:]: value})}", valid
             else:
                 where, data = form.action, {**valid, name: value}
+                if name.startswith(MEDICINES):  # who takes some is asked whether they do
+                    data.setdefault("med_adherence", "1")
             before = self.ground.rows()
             answer = client.post(where, data=self._data(form, control, data, value), headers=SAME_ORIGIN)
             self._judge(client, form, control, value, answer, before)

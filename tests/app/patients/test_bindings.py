@@ -169,13 +169,13 @@ def test_one_person_has_five_relatives_at_most(clinic: Clinic, make) -> None:
 def test_a_consent_to_something_that_is_not_asked_for_is_none(clinic: Clinic) -> None:
     url = f"/patients/{clinic.mother}/family/invitations"
     answer = clinic.post(clinic.doctor, url, purpose=["state", "everything"], said_by="本人")
-    assert answer.status_code == 422 and "请重新勾选同意的内容" in words(answer)
+    assert answer.status_code == 422 and "请重新勾选老人同意什么" in words(answer)
     assert not clinic.invitation()
 
 
 def test_who_agrees_must_be_said(clinic: Clinic) -> None:
     url = f"/patients/{clinic.mother}/family/invitations"
-    assert "请选择是谁表示的" in clinic.post(clinic.doctor, url).get_data(as_text=True)
+    assert "请选择谁表示同意" in clinic.post(clinic.doctor, url).get_data(as_text=True)
     assert not clinic.invitation()
 
 
