@@ -323,7 +323,8 @@ SHELL_IS_HERE = """async () => {
   const kept = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
   const have = new Set(kept.flat().map((request) => new URL(request.url).pathname));
   const shell = JSON.parse(text.match(/SHELL = (.*);/)[1]);
-  return Object.keys(shell).every((path) => have.has(path));
+  const paths = Array.isArray(shell) ? shell : Object.keys(shell); // a list in the first release
+  return paths.every((path) => have.has(path));
 }"""
 
 
