@@ -183,6 +183,8 @@ class Pages:
         valid |= {name: known[name] for name in form.controls if name in known and not valid.get(name)}
         if form.controls.get("form") and (key := form.controls["form"].value) in sheets.SHEETS:
             valid |= self._sheet(key)
+        if any(value for name, value in valid.items() if name.startswith(MEDICINES)):
+            valid.setdefault("med_adherence", "1")  # last visit's medicines stand there already
         return valid
 
     @staticmethod
