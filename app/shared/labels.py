@@ -19,6 +19,9 @@ LABELS: dict[str, str] = {
     "colour": "分级", "username": "账号", "password": "密码", "current": "现在的密码", "new": "新密码",
     "again": "再输一次的新密码", "code": "验证码", "device_id": "设备编号", "on": "开关",
     "next": "返回的页面", "sealed": "交来的记录", "file": "文件", "q": "要找的姓名",
+    "said_by": "谁表示同意", "purpose": "老人同意什么", "guardian": "监护人姓名",
+    "guardian_relation": "监护人和老人的关系", "capacity": "老人的行为能力", "basis": "监护的依据",
+    "wish": "老人自己的意愿", "relation": "怎么称呼老人", "why": "原因",
 }  # fmt: skip
 ROW = re.compile(r"(.+)-[0-9]{1,3}-(.+)")
 

@@ -44,7 +44,7 @@ ANYTHING_GOES = {
     "username": "for password managers; who changes the password is known", "sealed": "read as a file",
     "patient_id": "for the script; the address says who", "order_id": "for the script; the address says which",
     "visit_id": "for the script; the address says which", "rating.by": "of a rating, if there is one",
-    "correct.form": "a visit keeps its form",
+    "correct.form": "a visit keeps its form", "care-mode.on": "1 is large type, all else is not",
 }  # fmt: skip
 
 
