@@ -194,9 +194,7 @@ def _content(visit: Visit, known: Dossier, op: Op) -> engine.Sheet:
         _possible(errors, "/visited_at", rules.day_of, visited_at, op.skew, op.received_at) or arrived_on
     )
     asked = given.get("next_visit_on")
-    next_on = (
-        _possible(errors, "/next_visit_on", rules.next_day, asked, visited_on) if asked else None
-    )
+    next_on = _possible(errors, "/next_visit_on", rules.next_day, asked, visited_on) if asked else None
     same_day = known.same_day(visit.form, visited_on, visit.id)
     judged = context.on_arrival(
         known.patient,
