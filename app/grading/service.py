@@ -51,8 +51,6 @@ def regrade(
     patient: Patient,
     *,
     cause: str,
-    visit_id: str | None = None,
-    phone: dict[str, Any] | None = None,
     as_of: date | None = None,
     author: User | None = None,
 ) -> GradeRecord:
@@ -62,7 +60,7 @@ def regrade(
     """
     as_of = as_of or clock.today()
     known = facts_of(patient, as_of)
-    return _keep(patient.id, known, rules.grade(known), cause, visit_id=visit_id, phone=phone, author=author)
+    return _keep(patient.id, known, rules.grade(known), cause, author=author)
 
 
 def current(patient_id: str) -> CurrentGrade | None:

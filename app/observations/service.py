@@ -145,17 +145,6 @@ def newest_of_many(patient_ids: Iterable[str], codes: Sequence[str]) -> dict[str
     return found
 
 
-def newest(patient_id: str, code: str) -> Row[Any] | None:
-    """The newest observation of one kind."""
-    statement = (
-        select(*COLUMNS)
-        .where(Observation.patient_id == patient_id, Observation.code == code)
-        .order_by(*(column.desc() for column in IN_ORDER))
-        .limit(1)
-    )
-    return db.session.execute(statement).first()
-
-
 def latest_values(rows: Iterable[Row[Any]]) -> dict[str, tuple[Any, str]]:
     """code -> (value, ISO day) of the newest of each kind; `rows` oldest first, as `of` gives them."""
     return {row.code: (row.value, row.observed_on.isoformat()) for row in rows}

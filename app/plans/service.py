@@ -29,16 +29,14 @@ def refresh(
     patient: Patient,
     *,
     cause: str,
-    visit_id: str | None = None,
-    phone: dict[str, Any] | None = None,
     as_of: date | None = None,
 ) -> tuple[GradeRecord, list[PlanItem]]:
     """Grade again, plan again: the grade and the open items, soonest first. Never commits.
 
-    After a visit was corrected give its `visit_id`; when one was voided, `forget_visit` first.
+    When a visit was voided, `forget_visit` first.
     """
     as_of = as_of or clock.today()
-    record = grading.regrade(patient, cause=cause, visit_id=visit_id, phone=phone, as_of=as_of)
+    record = grading.regrade(patient, cause=cause, as_of=as_of)
     return record, replan(patient, record, as_of=as_of)
 
 

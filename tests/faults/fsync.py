@@ -32,7 +32,6 @@ from tests.faults.phone import Line
 from tests.faults.server import SECRET, Server
 
 LOGS = {"sqlite": "-wal", "postgres": "/pg_wal/"}
-SETTLED_S = 0.3  # for strace to have written what it saw
 
 
 @contextmanager
@@ -40,8 +39,11 @@ def watched(pids: list[int], into: Path) -> Iterator[None]:
     """strace of these processes, their threads and their children."""
     attach = [part for pid in pids for part in ("-p", str(pid))]
     command = ["strace", "-f", "-y", "-ttt", "-e", "trace=fsync,fdatasync", "-o", str(into), *attach]
-    tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    time.sleep(1)
+    tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert tracer.stderr is not None
+    for _pid in pids:
+        while "attached" not in (said := tracer.stderr.readline()):
+            assert said, "strace ended before it watched"
     try:
         yield
     finally:
@@ -94,7 +96,6 @@ def measure(kind: str, ops: int, folder: Path) -> dict[str, object]:
                     began = time.time()
                     line.get("/api/auth/me")
                     reads.append((began, time.time()))
-                time.sleep(SETTLED_S)
         finally:
             server.kill()
         seen = syncs(folder / "trace", LOGS[kind])

@@ -24,6 +24,10 @@ def nurse(make: Factory) -> Any:
     return make.signed_in("village")
 
 
+def author() -> User:
+    return db.session.scalars(select(User).where(User.role == "village")).one()
+
+
 def ahead(user: User, *ops: dict[str, Any]) -> foresight.Batch:
     batch = foresight.Batch.of(ops, clock.now())
     foresight.foresee(user, batch)
@@ -56,7 +60,7 @@ def test_looking_ahead_changes_nothing(app, make, nurse) -> None:
     patient = make.patient()
     with app.app_context():
         before = (feed.position(), feed.touched([patient]))
-        user = db.session.scalar(select(User).where(User.role == "village"))
+        user = author()
         batch = ahead(user, make.op(nurse, "visit.create", payload(patient, "general")))
         assert batch.foreseen is not None
         assert (feed.position(), feed.touched([patient])) == before
@@ -68,7 +72,7 @@ def test_what_moved_meanwhile_is_judged_again(app, make, nurse) -> None:
     patient = make.patient()
     late = make.op(nurse, "visit.create", payload(patient))
     with app.app_context():
-        user = db.session.scalar(select(User).where(User.role == "village"))
+        user = author()
         batch = ahead(user, late)
         assert batch.foreseen is not None
         make.push(nurse, make.op(nurse, "visit.create", payload(patient)))
@@ -80,7 +84,7 @@ def test_one_operation_sent_on_two_lines_at_once_is_applied_once(app, make, nurs
     patient = make.patient()
     op = make.op(nurse, "visit.create", payload(patient))
     with app.app_context():
-        user = db.session.scalar(select(User).where(User.role == "village"))
+        user = author()
         batch = ahead(user, op)
         make.push(nurse, op)
         assert taken(user, batch) == ["duplicate"]
@@ -90,7 +94,7 @@ def test_who_left_the_scope_meanwhile_is_not_visited(app, make, nurse) -> None:
     patient = make.patient()
     op = make.op(nurse, "visit.create", payload(patient))
     with app.app_context():
-        user = db.session.scalar(select(User).where(User.role == "village"))
+        user = author()
         batch = ahead(user, op)
         token = writing.set(True)
         db.session.get_one(Patient, patient).village_code = OTHER_VILLAGE
@@ -107,7 +111,7 @@ def test_a_death_waits_for_the_lock(app, make, nurse) -> None:
     lost["answers"] = {"lost_reason": 1, "death_date": today, "death_cause": "年老"}
     op = make.op(nurse, "visit.create", lost)
     with app.app_context():
-        user = db.session.scalar(select(User).where(User.role == "village"))
+        user = author()
         assert ahead(user, op).foreseen is None
     assert make.push(nurse, op)[0]["status"] == "applied"
     with app.app_context():
