@@ -14,6 +14,7 @@ from app.extensions import durable, patience, writing
 from app.shared.fairlock import FairLock
 
 SQLITE_BUSY_MS = 5000
+CHECKPOINT_PAGES = 4000  # 16 MB: a push of 100 visits writes 1,500 pages, many of them again and again
 
 
 @cache
@@ -36,6 +37,11 @@ def _promises(connection, _record):
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        import os
+
+        for x in os.environ.get("PRAGMAS", "").split(";"):
+            if x:
+                connection.execute("PRAGMA " + x)
     elif type(connection).__module__.startswith("psycopg"):
         # After waiting for the feed's lock the next statement must see what the former holder committed.
         connection.isolation_level = 2  # psycopg.IsolationLevel.READ_COMMITTED

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.extensions import db
 from app.grading.models import CurrentGrade, GradeRecord
 from app.grading.rules import shipped_table
 
@@ -19,24 +18,25 @@ def rank(colour: str) -> int:
     return RANK[colour]
 
 
-def follow(held: CurrentGrade | None, record: GradeRecord, words: list[dict[str, Any]]) -> CurrentGrade:
-    """Bring the current grade in line with `record`, or note what it would become. Makes a first one."""
-    if held is None:
-        held = CurrentGrade(patient_id=record.patient_id, colour=record.colour)
-        db.session.add(held)
+def beginning(record: GradeRecord) -> dict[str, Any]:
+    """Of a first current grade, before it follows `record`."""
+    return {"patient_id": record.patient_id, "colour": record.colour}
+
+
+def follow(held: CurrentGrade, record: GradeRecord, words: list[dict[str, Any]]) -> None:
+    """Bring the current grade in line with `record`, or note what it would become."""
     floor = floor_of(held)
     held.record_id, held.as_of, held.missing = record.id, record.as_of, record.missing
     held.rule_version = record.rule_version
     held.emergency = record.emergency
     if floor is None or rank(record.colour) >= rank(floor):
         take(held, record, words)
-        return held
+        return
     # What made the patient red stays readable until somebody agrees that it is over.
     held.proposed_colour = record.colour
     held.due_in_days = min(BASE_DAYS[floor], record.due_in_days)
     if held.colour != floor or held.raised_colour is not None:
         held.colour, held.reasons, held.words = floor, record.reasons, [*raised_words(held), *words]
-    return held
 
 
 def floor_of(held: CurrentGrade) -> str | None:

@@ -260,7 +260,11 @@ def _keep(
     record = GradeRecord(**vars(draw(patient_id, known, result, cause, **more)))
     db.session.add(record)
     db.session.flush()
-    hold.follow(current(patient_id), record, explain.explain(known, result))
+    held = current(patient_id)
+    if held is None:
+        held = CurrentGrade(**hold.beginning(record))
+        db.session.add(held)
+    hold.follow(held, record, explain.explain(known, result))
     db.session.flush()
     return record
 

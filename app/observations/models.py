@@ -3,11 +3,15 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
 from app.shared.columns import JsonText
+
+# Codes of which the newest is asked for at every visit: an index of their own holds only their rows.
+REMEMBERED = ("conditions", "height", "lives_alone")
+IS_REMEMBERED = text("code IN ({})".format(", ".join(f"'{code}'" for code in REMEMBERED)))
 
 
 class Observation(db.Model):
@@ -19,7 +23,13 @@ class Observation(db.Model):
     """
 
     __tablename__ = "observations"
-    __table_args__ = (Index(None, "patient_id", "observed_on"),)
+    __table_args__ = (
+        Index(None, "patient_id", "observed_on"),
+        Index(
+            "ix_observations_remembered", "patient_id", "code", "observed_on",
+            sqlite_where=IS_REMEMBERED, postgresql_where=IS_REMEMBERED,
+        ),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))

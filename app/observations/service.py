@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, func, select
 
 from app.extensions import db
-from app.observations.models import Observation
+from app.observations.models import REMEMBERED, Observation
 from app.shared import bulk, clock
 from app.shared.ids import new_id
 
@@ -128,21 +128,29 @@ def to_place(patient_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def newest_of_many(patient_ids: Iterable[str], codes: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Patient id -> code -> the newest row {value, observed_on, observed_at, visit_id, id} of that kind."""
+def remembered(patient_ids: Iterable[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Patient id -> code -> the newest row {value, observed_on, observed_at, visit_id, id} of REMEMBERED."""
     found: dict[str, dict[str, dict[str, Any]]] = {patient_id: {} for patient_id in patient_ids}
-    order = func.row_number().over(
-        partition_by=(Observation.patient_id, Observation.code),
-        order_by=[column.desc() for column in IN_ORDER],
+    days = _of_remembered(Observation.patient_id, Observation.code, func.max(Observation.observed_on))
+    days = days.where(Observation.patient_id.in_(list(found)))
+    newest = days.group_by(Observation.patient_id, Observation.code).subquery()
+    of_that_day = and_(
+        Observation.patient_id == newest.c.patient_id,
+        Observation.code == newest.c.code,
+        Observation.observed_on == newest.c[2],
     )
-    wanted = (*COLUMNS, Observation.id)
-    ranked = select(*wanted, order.label("place")).where(
-        Observation.patient_id.in_(list(found)), Observation.code.in_(codes)
-    )
-    newest = ranked.subquery()
-    for row in db.session.execute(select(newest).where(newest.c.place == 1)).mappings():
-        found[row["patient_id"]][row["code"]] = dict(row)
+    rows = _of_remembered(*COLUMNS, Observation.id).join(newest, of_that_day)
+    for row in map(dict, db.session.execute(rows).mappings()):
+        held = found[row["patient_id"]]
+        if row["code"] not in held or place(row) > place(held[row["code"]]):
+            held[row["code"]] = row
     return found
+
+
+def _of_remembered(*columns: Any) -> Select[Any]:
+    """Written out, not bound: only so the planners see that the small index is enough."""
+    codes: BindParameter[Any] = bindparam("codes", REMEMBERED, expanding=True, literal_execute=True)
+    return select(*columns).where(Observation.code.in_(codes))
 
 
 def latest_values(rows: Iterable[Row[Any]]) -> dict[str, tuple[Any, str]]:

@@ -1,4 +1,4 @@
-"""The plan of a person in memory: read for many in two queries, changed by rules, written by the session."""
+"""The plan of a person in memory: read for many in two queries, changed by rules, written together."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from app.extensions import db
 from app.forms.definition import definition
 from app.patients.models import Patient
 from app.plans import rules
 from app.plans.models import PlanItem
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.ids import new_id
 
 
@@ -23,6 +23,7 @@ class Agenda:
     """What is due (`open`, by form), and when each form was last done with the next day then asked for."""
 
     patient_id: str
+    desk: bulk.Desk[PlanItem]
     open: dict[str, PlanItem] = field(default_factory=dict)
     done: dict[str, tuple[date, date | None]] = field(default_factory=dict)
 
@@ -30,11 +31,10 @@ class Agenda:
         """A visit did the form: its open item becomes history; a visit nobody planned is history at once."""
         item = self.open.pop(form, None)
         if item is None:
-            item = PlanItem(
+            item = self.desk.add(
                 id=new_id(), patient_id=self.patient_id, form=form,
                 label=definition(form).zh, due_on=on, why="unplanned",
             )  # fmt: skip
-            db.session.add(item)
         item.visit_id, item.done_on, item.asked_on = visit_id, on, asked_on
         self._was_done(form, on, asked_on)
 
@@ -53,15 +53,14 @@ class Agenda:
         for task in wanted:
             item = before.pop(task.form, None)
             if item is None:
-                item = PlanItem(id=new_id(), patient_id=self.patient_id, form=task.form)
-                db.session.add(item)
+                item = self.desk.add(id=new_id(), patient_id=self.patient_id, form=task.form)
             new = {"label": task.label, "due_on": task.due_on, "why": task.why}
             changed |= any(getattr(item, name) != value for name, value in new.items())
             for name, value in new.items():
                 setattr(item, name, value)
             self.open[task.form] = item
         for item in before.values():
-            _drop(item)
+            self.desk.drop(item)
         return changed or bool(before)
 
     def _tasks(self, patient: Patient, grade: Any, held: str | None, as_of: date) -> list[rules.Task]:
@@ -84,19 +83,25 @@ class Agenda:
             self.done[form] = (on, asked_on)
 
 
-def _drop(item: PlanItem) -> None:
-    """Away with an open item, also with one that is not written yet."""
-    if item in db.session.new:
-        db.session.expunge(item)
-    else:
-        db.session.delete(item)
+class Agendas(dict[str, Agenda]):
+    """By patient id."""
+
+    def __init__(self, patient_ids: Iterable[str]) -> None:
+        self.desk = bulk.Desk(PlanItem)
+        super().__init__((patient_id, Agenda(patient_id, self.desk)) for patient_id in patient_ids)
+
+    def leave_out(self, patient_ids: set[str]) -> None:
+        self.desk.leave_out(lambda item: item.patient_id in patient_ids)
+
+    def write(self) -> None:
+        self.desk.write(db.session())
 
 
-def load(patient_ids: Iterable[str]) -> dict[str, Agenda]:
+def load(patient_ids: Iterable[str]) -> Agendas:
     """Every id asked for is a key."""
-    found = {patient_id: Agenda(patient_id) for patient_id in patient_ids}
+    found = Agendas(patient_ids)
     mine = PlanItem.patient_id.in_(list(found))
-    for item in db.session.scalars(select(PlanItem).where(mine, PlanItem.done_on.is_(None))):
+    for item in found.desk.lay_out(db.session(), and_(mine, PlanItem.done_on.is_(None))):
         found[item.patient_id].open[item.form] = item
     columns = (PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on)
     columns = (PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on)

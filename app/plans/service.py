@@ -42,10 +42,13 @@ def refresh(
 
 def replan(patient: Patient, grade: Any, *, as_of: date) -> list[PlanItem]:
     """Bring the open items in line with `grade` where no visit was recorded."""
-    plan = agenda.load([patient.id])[patient.id]
-    if plan.follow(patient, grade, held_colour(grading.current(patient.id)), as_of=as_of, after_visit=False):
-        feed.touch(patient.id)
     db.session.flush()
+    plans = agenda.load([patient.id])
+    if plans[patient.id].follow(
+        patient, grade, held_colour(grading.current(patient.id)), as_of=as_of, after_visit=False
+    ):
+        feed.touch(patient.id)
+    plans.write()
     return open_items(patient.id)
 
 

@@ -1,12 +1,12 @@
-"""Many rows of one table in one statement, past the unit of work: for rows that nothing holds on to."""
+"""Many rows of one table in few statements, past the unit of work."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Table, insert
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 Model = TypeVar("Model")
@@ -29,4 +29,90 @@ def insert_rows(session: Session, model: type[Any], rows: Iterable[Mapping[str, 
     """The same for dicts. Flushes nothing that the session holds."""
     if values := list(rows):
         with session.no_autoflush:
-            session.execute(insert(cast(Table, model.__table__)), values)
+            session.execute(insert(_table(model)), values)
+
+
+class Desk(Generic[Model]):
+    """Rows of one table laid out as drafts: changed as one likes, written back with one statement for all.
+
+    For tables with a primary key of one column. Until `write` the database knows of nothing.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self._model, self._table = model, _table(model)
+        self._key = self._table.primary_key.columns[0].name
+        self._read: dict[str, tuple[Model, dict[str, Any]]] = {}
+        self._new: dict[str, Model] = {}
+        self._gone: dict[str, Model] = {}
+
+    def lay_out(self, session: Session, condition: ColumnElement[bool]) -> list[Model]:
+        """The rows for which `condition` is true."""
+        found = session.execute(select(self._table).where(condition)).mappings()
+        made = []
+        for row in found:
+            one = draft(self._model, **row)
+            self._read[row[self._key]] = one, dict(row)
+            made.append(one)
+        return made
+
+    def add(self, **values: Any) -> Model:
+        """A new row; columns that are not named are NULL."""
+        empty = dict.fromkeys(self._table.columns.keys())
+        one = draft(self._model, **{**empty, **values})
+        self._new[values[self._key]] = one
+        return one
+
+    def drop(self, one: Model) -> None:
+        key = getattr(one, self._key)
+        if self._new.pop(key, None) is None:
+            self._gone[key] = one
+
+    def leave_out(self, which: Callable[[Model], bool]) -> None:
+        """Of these nothing is written."""
+        self._read = {key: kept for key, kept in self._read.items() if not which(kept[0])}
+        self._new = {key: one for key, one in self._new.items() if not which(one)}
+        self._gone = {key: one for key, one in self._gone.items() if not which(one)}
+
+    def write(self, session: Session) -> None:
+        """What was added, changed and dropped. The session's own objects of such rows are expired."""
+        changed = {
+            key: one for key, (one, was) in self._read.items() if key not in self._gone and vars(one) != was
+        }
+        with session.no_autoflush:
+            if self._gone:
+                gone = delete(self._table).where(self._table.c[self._key].in_(list(self._gone)))
+                session.execute(gone)
+            if changed:
+                self._update(session, changed)
+        insert_drafts(session, self._model, self._new.values())
+        self._expire(session, [*self._gone, *changed])
+
+    def _update(self, session: Session, changed: Mapping[str, Model]) -> None:
+        """Every column that one of them has changed, of all of them: it is one statement then."""
+        names = {
+            name
+            for key, one in changed.items()
+            for name, value in vars(one).items()
+            if value != self._read[key][1][name]
+        }
+        ordered = [column.name for column in self._table.columns if column.name in names]
+        statement = (
+            update(self._table)
+            .where(self._table.c[self._key] == bindparam("row_key"))
+            .values({name: bindparam(f"new_{name}") for name in ordered})
+        )
+        rows = [
+            {"row_key": key, **{f"new_{name}": getattr(one, name) for name in ordered}}
+            for key, one in changed.items()
+        ]
+        session.execute(statement, rows)
+
+    def _expire(self, session: Session, keys: Iterable[str]) -> None:
+        for key in keys:
+            held = session.identity_map.get(session.identity_key(self._model, key))
+            if held is not None:
+                session.expire(held)
+
+
+def _table(model: type[Any]) -> Table:
+    return cast(Table, model.__table__)

@@ -62,6 +62,11 @@ def lock() -> None:
     _ledger()
 
 
+def is_locked() -> bool:
+    """Whether this transaction has the lock."""
+    return LEDGER in db.session().info
+
+
 def take(count: int = 1) -> int:
     """The last of `count` fresh feed numbers."""
     ledger = _ledger()

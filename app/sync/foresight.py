@@ -1,7 +1,7 @@
 """Judging a push before others have to wait for it.
 
 Under the feed's lock one push at a time is judged, whatever the number of cores. So it is judged before, from
-what can be read without the lock, and under it only asked whether all of that still stands; if not, it is
+what can be read without the lock, and under it only asked who has changed meanwhile; what concerns those is
 judged again. This is for the usual case alone: every operation is new, acceptable, and of one kind that
 allows it.
 """
@@ -12,8 +12,10 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.accounts.models import User
@@ -25,18 +27,18 @@ from app.sync.checks import Looked
 from app.sync.judge import Judge, Kept, Past, keep, remembering
 from app.sync.registry import Conflict, Rejected, Together
 
+Results = list[dict[str, Any] | None]
 log = logging.getLogger("nuanxun")
 
 
 @dataclass
 class Foreseen:
-    """Work that is done but for its writing. `changed` and `deleted`: objects taken out of the session."""
+    """Work that is done but for its writing. `changed`: patients taken out of the session."""
 
     work: Together
     results: list[dict[str, Any]]
     kept: list[Kept]
-    changed: list[object]
-    deleted: list[object]
+    changed: list[Any]
 
 
 @dataclass
@@ -61,7 +63,7 @@ def foresee(user: User, batch: Batch) -> None:
     if kind is None or kind.together is None or any(op.kind is not kind for op in batch.ops):
         return
     try:
-        with pace.ahead(), remembering(), feed.unlocked(), db.session.no_autoflush:
+        with remembering(), feed.unlocked(), db.session.no_autoflush:
             judge = Judge(user, batch.ops, batch.received_at, batch.skew)
             if judge.past.is_empty():
                 work = kind.together(user, [looked.raw["payload"] for looked in batch.ops])
@@ -87,27 +89,31 @@ def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
         kept.append(made)
         judge.past.add(made.revision)
     session = db.session()
-    deleted = list(session.deleted)
-    changed = [one for one in (*session.dirty, *session.new) if one not in session.deleted]
-    for one in (*changed, *deleted):
+    if session.new or session.deleted:
+        return None  # nobody who is taken in together makes or drops objects
+    changed = list(session.dirty)
+    for one in changed:
         session.expunge(one)
-    return Foreseen(work, results, kept, changed, deleted)
+    return Foreseen(work, results, kept, changed)
 
 
-def confirm(foreseen: Foreseen, past: Past) -> list[dict[str, Any]]:
-    """Write what was foreseen, if it still stands; its results, none if it does not. Under the lock."""
-    if not past.is_empty() or not foreseen.work.stands():
-        return []
+def confirm(foreseen: Foreseen, past: Past) -> Results:
+    """Write what was foreseen as far as it still stands; results by place, None for what is to be judged
+    again. Under the lock."""
+    if not past.is_empty():
+        return [None] * len(foreseen.results)
+    moved = foreseen.work.moved()
+    if moved:
+        foreseen.work.leave_out(moved)
+    stand = [one.revision.patient_id not in moved for one in foreseen.kept]
     savepoint = db.session.begin_nested()
     try:
         with db.session.no_autoflush:
-            db.session.add_all([*foreseen.changed, *foreseen.deleted])
-            for one in foreseen.deleted:
-                db.session.delete(one)
+            db.session.add_all(one for one in foreseen.changed if inspect(one).identity[0] not in moved)
             foreseen.work.write()
-        keep(foreseen.kept)
+        keep(list(compress(foreseen.kept, stand)))
         savepoint.commit()
-        return foreseen.results
+        return [result if stands else None for result, stands in zip(foreseen.results, stand, strict=True)]
     except (IntegrityError, DataError):
         pass  # judged one by one, the one that does not fit is told so
     except SQLAlchemyError:
@@ -115,4 +121,4 @@ def confirm(foreseen: Foreseen, past: Past) -> list[dict[str, Any]]:
     except Exception as error:
         log.error("what was foreseen failed: %s", type(error).__name__, exc_info=frames_only(error))
     savepoint.rollback()
-    return []
+    return [None] * len(foreseen.results)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
+
+MENDS = text("replaces IS NOT NULL")  # hardly any operation does
 
 
 class Revision(db.Model):
@@ -20,7 +22,7 @@ class Revision(db.Model):
     __table_args__ = (
         UniqueConstraint("entity_id", "revision"),
         Index(None, "patient_id", "seq"),
-        Index(None, "author_id", "replaces", unique=True),
+        Index(None, "author_id", "replaces", unique=True, sqlite_where=MENDS, postgresql_where=MENDS),
         Index(None, "author_id", "device_id", "recorded_at"),
     )
 

@@ -69,13 +69,17 @@ class Together(Protocol):
     """Several operations of one kind in a row: judged one after the other, written in one go.
 
     `apply` raises Rejected or Conflict without having changed anything, else it has done so in memory only,
-    for the next one to see. Nothing is flushed before `write`. `stands`, asked in a later transaction:
-    whether everything is still as it was when this began.
+    for the next one to see. Nothing is flushed before `write`.
+
+    `moved`, asked in a later transaction: ids of patients who are not any more as they were when this began.
+    What one patient's operations do rests on nobody else; so those may be left out, and the others written.
     """
 
     def apply(self, op: Op) -> Applied: ...
 
-    def stands(self) -> bool: ...
+    def moved(self) -> set[str]: ...
+
+    def leave_out(self, patient_ids: set[str]) -> None: ...
 
     def write(self) -> None: ...
 

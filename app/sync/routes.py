@@ -16,7 +16,7 @@ from app.errors import DomainError
 from app.extensions import db, writing
 from app.guard import looks_first, public, within
 from app.shared import clock, strictjson
-from app.sync import foresight, openapi, queries, reads, service
+from app.sync import feed, foresight, openapi, pace, queries, reads, service
 from app.sync.foresight import Batch
 from app.sync.registry import entities
 from app.sync.schema import (
@@ -41,28 +41,34 @@ PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 @within(*WRITES)
 @looks_first
 def push() -> Response:
-    given = _batch(PushSchema(), "ops")
-    batch = Batch.of(given["ops"], clock.parse_moment(given["sent_at"]))
-    foresight.foresee(current_user, batch)
-    _begin_push()
-    return _told(service.take(current_user, batch))
+    _arrived()
+    with pace.working():
+        given = _batch(PushSchema(), "ops")
+        batch = Batch.of(given["ops"], clock.parse_moment(given["sent_at"]))
+        foresight.foresee(current_user, batch)
+        _begin_push()
+        return _told(service.take(current_user, batch))
 
 
 @bp.post("/api/sync/sealed")
 @within(*WRITES)
 @looks_first
 def push_sealed() -> Response:
-    given = _batch(PushSealedSchema(), "sealed")
-    sealed = service.unseal(current_user, given["sealed"], clock.parse_moment(given["sent_at"]))
-    foresight.foresee(current_user, sealed.batch)
-    _begin_push()
-    return _told(service.take_sealed(current_user, sealed, echo=given["echo"]))
+    _arrived()
+    with pace.working():
+        given = _batch(PushSealedSchema(), "sealed")
+        sealed = service.unseal(current_user, given["sealed"], clock.parse_moment(given["sent_at"]))
+        foresight.foresee(current_user, sealed.batch)
+        _begin_push()
+        return _told(service.take_sealed(current_user, sealed, echo=given["echo"]))
 
 
 def _begin_push() -> None:
     """Whoever sends has been let in; from here on others wait. Counts one push."""
-    sessions.begin_writing()
-    throttle.hit(_push_key(), PUSHES_A_MINUTE, window_s=60)
+    with pace.aside():
+        sessions.begin_writing()
+        throttle.hit(_push_key(), PUSHES_A_MINUTE, window_s=60)
+        feed.lock()
 
 
 def _push_key() -> str:
@@ -157,10 +163,7 @@ def json_body() -> Any:
     """The JSON body, inflated if need be. 413, 415 or 400 as SYNC §2 says."""
     if request.mimetype != "application/json":
         raise DomainError("请求应为 application/json。", code="unsupported_media_type", status=415)
-    try:
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise too_large("一次上传的内容过大。") from None
+    raw = _arrived()
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding == "gzip":
         raw = _inflate(raw)
@@ -172,6 +175,14 @@ def json_body() -> Any:
         return strictjson.loads(raw)
     except strictjson.NotJson as error:
         raise DomainError(str(error), code="bad_request", status=400) from None
+
+
+def _arrived() -> bytes:
+    """The body as it was sent; waits for the sender's line."""
+    try:
+        return request.get_data()
+    except RequestEntityTooLarge:
+        raise too_large("一次上传的内容过大。") from None
 
 
 def _inflate(raw: bytes) -> bytes:

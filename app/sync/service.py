@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -35,9 +36,11 @@ def take(user: User, batch: Batch) -> list[dict[str, Any]]:
     """The same for a batch that was looked at before others had to wait."""
     results: list[dict[str, Any]] = []
     while len(results) < len(batch.ops):
-        feed.lock()
-        with pace.first():
-            results += _turn(user, batch, len(results))
+        if not feed.is_locked():
+            with pace.aside():
+                feed.lock()
+        results += _turn(user, batch, len(results))
+        with pace.aside():
             db.session.commit()
     metrics.pushed(
         [looked.raw for looked in batch.ops], results, batch.received_at, batch.skew.total_seconds()
@@ -126,11 +129,27 @@ def _turn(user: User, batch: Batch, begin: int) -> list[dict[str, Any]]:
     db.session.flush()
     db.session.expire_all()
     until = monotonic() + TURN_S
-    results: list[dict[str, Any]] = []
     with remembering():
         judge = Judge(user, batch.ops[begin:], batch.received_at, batch.skew)
         if begin == 0 and batch.foreseen is not None:
             results = foresight.confirm(batch.foreseen, judge.past)
-        while len(results) < len(judge.ops) and (not results or monotonic() < until):
-            results += judge.some(len(results), until)
+            if any(results):
+                return _completed(user, batch, results)
+        return _judged(judge, until)
+
+
+def _judged(judge: Judge, until: float) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = []
+    while len(results) < len(judge.ops) and (not results or monotonic() < until):
+        results += judge.some(len(results), until)
     return results
+
+
+def _completed(user: User, batch: Batch, results: foresight.Results) -> list[dict[str, Any]]:
+    """`results` with those that were not foreseen; they are few, and of other patients than the rest."""
+    open_ones = [op for op, result in zip(batch.ops, results, strict=True) if result is None]
+    if open_ones:
+        judge = Judge(user, open_ones, batch.received_at, batch.skew)
+        judged = iter(_judged(judge, inf))
+        return [result or next(judged) for result in results]
+    return [result for result in results if result is not None]

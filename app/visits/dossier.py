@@ -17,16 +17,13 @@ from app.grading import facts as grading_facts
 from app.grading import service as grading
 from app.grading.models import CurrentGrade
 from app.observations import service as observations
+from app.observations.models import REMEMBERED
 from app.patients.models import Patient
 from app.plans import agenda
+from app.shared import bulk
 from app.visits import queries
 from app.visits.models import Visit
 
-REMEMBERED = (
-    "height",
-    "conditions",
-    "lives_alone",
-)  # whose newest observation a visit is judged or stored by
 Observed = dict[str, Any]
 
 
@@ -115,16 +112,36 @@ class Dossier:
         return self.facts
 
 
-def load(patients: Iterable[Patient], besides: str | None = None) -> dict[str, Dossier]:
-    """Dossiers by patient id; `besides` is a visit that counts for nothing, being corrected."""
+class Dossiers(dict[str, Dossier]):
+    """By patient id; what is kept in a table of its own is written together."""
+
+    def __init__(self, plans: agenda.Agendas, grades: bulk.Desk[CurrentGrade]) -> None:
+        super().__init__()
+        self.plans, self.grades = plans, grades
+
+    def leave_out(self, patient_ids: set[str]) -> None:
+        """What was made of these is not written."""
+        self.grades.leave_out(lambda grade: grade.patient_id in patient_ids)
+        self.plans.leave_out(patient_ids)
+
+    def write(self) -> None:
+        """Current grades name records: those must be there already."""
+        self.grades.write(db.session())
+        self.plans.write()
+
+
+def load(patients: Iterable[Patient], besides: str | None = None) -> Dossiers:
+    """`besides` is a visit that counts for nothing, being corrected."""
     found = {patient.id: patient for patient in patients}
     plans = agenda.load(found)
-    grades = grading.current_many(found)
+    made = Dossiers(plans, bulk.Desk(CurrentGrade))
+    laid_out = made.grades.lay_out(db.session(), CurrentGrade.patient_id.in_(list(found)))
+    grades = {grade.patient_id: grade for grade in laid_out}
     known = grading.newest_facts(found) if besides is None else {}
     kept = observations.to_place(patient_id for patient_id in found if patient_id not in known)
-    newest = observations.newest_of_many(found, REMEMBERED)
-    made = {
-        patient_id: Dossier(
+    newest = observations.remembered(found)
+    for patient_id, patient in found.items():
+        made[patient_id] = Dossier(
             patient,
             plans[patient_id],
             grades.get(patient_id),
@@ -133,8 +150,6 @@ def load(patients: Iterable[Patient], besides: str | None = None) -> dict[str, D
             besides=besides,
             kept=kept.get(patient_id),
         )
-        for patient_id, patient in found.items()
-    }
     _add_days(made, besides)
     return made
 

@@ -21,7 +21,7 @@ Newest = Mapping[str, Mapping[str, Any]]
 def of_register(patient: Patient, newest: Newest) -> list[dict[str, Any]]:
     """The register's words that no observation holds yet, as rows; made before a visit writes its own.
 
-    `newest` as `observations.newest_of_many` gives it for CODES.
+    `newest` as `observations.remembered` gives it.
     """
     rows: list[dict[str, Any]] = []
     for code in CODES:

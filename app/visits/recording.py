@@ -45,7 +45,7 @@ class Recording:
         self._touched = feed.touched(asked)  # before anything else: a change meanwhile is then noticed
         self.dossiers = dossier.load(db.session.scalars(select(Patient).where(self._wanted)))
         self.visits: list[Visit] = []
-        self.effects = Effects()
+        self.effects = Effects(self.dossiers)
 
     def record(self, op: Op) -> Visit:
         """Raises Rejected naming every field that is wrong; then nothing of `op` has happened."""
@@ -68,11 +68,18 @@ class Recording:
         self.visits.append(visit)
         return visit
 
-    def stands(self) -> bool:
+    def moved(self) -> set[str]:
         found = set(db.session.scalars(select(Patient.id).where(self._wanted)))
-        return found == self.dossiers.keys() and feed.touched(self.dossiers) == {
-            patient_id: seq for patient_id, seq in self._touched.items() if patient_id in found
+        touched = feed.touched(self.dossiers)
+        return {
+            patient_id
+            for patient_id in self.dossiers
+            if patient_id not in found or touched.get(patient_id) != self._touched.get(patient_id)
         }
+
+    def leave_out(self, patient_ids: set[str]) -> None:
+        self.visits = [visit for visit in self.visits if visit.patient_id not in patient_ids]
+        self.effects.leave_out(patient_ids)
 
     def write(self) -> None:
         bulk.insert_drafts(db.session(), Visit, self.visits)
@@ -80,9 +87,10 @@ class Recording:
 
 
 class Effects:
-    """What visits give rise to: observations and grades, gathered until `write`."""
+    """What visits give rise to: observations, grades and plans, gathered until `write`."""
 
-    def __init__(self) -> None:
+    def __init__(self, dossiers: dossier.Dossiers) -> None:
+        self.dossiers = dossiers
         self.observed: list[dict[str, Any]] = []
         self.grades: list[GradeRecord] = []
 
@@ -104,16 +112,24 @@ class Effects:
         result, words = grading.judge(facts)
         record = grading.draw(patient.id, facts, result, "visit", visit_id=visit.id, phone=phone)
         self.grades.append(record)
-        known.grade = hold.follow(known.grade, record, words)
+        if known.grade is None:
+            known.grade = self.dossiers.grades.add(**hold.beginning(record))
+        hold.follow(known.grade, record, words)
         if visit.answers.get("lost_reason") is None:
             known.plan.did(visit.id, visit.form, visit.visited_on, visit.next_visit_on)
         held = plans.held_colour(known.grade)
         known.plan.follow(patient, record, held, as_of=as_of, after_visit=True)
         visit.colour = record.colour
 
+    def leave_out(self, patient_ids: set[str]) -> None:
+        self.observed = [row for row in self.observed if row["patient_id"] not in patient_ids]
+        self.grades = [record for record in self.grades if record.patient_id not in patient_ids]
+        self.dossiers.leave_out(patient_ids)
+
     def write(self) -> None:
         observations.write(self.observed)
         bulk.insert_drafts(db.session(), GradeRecord, self.grades)
+        self.dossiers.write()
         db.session.flush()
 
 
@@ -137,8 +153,8 @@ def correct(op: Op) -> Visit:
         if op.payload.get(name, getattr(visit, name)) != getattr(visit, name):
             raise Rejected.invalid(f"/{name}", "更正不能换表单或换人；请作废后重新记录")
     _forget(visit)
-    known = dossier.load([patient], besides=visit.id)[patient.id]
-    effects = Effects()
+    dossiers = dossier.load([patient], besides=visit.id)
+    known, effects = dossiers[patient.id], Effects(dossiers)
     with db.session.no_autoflush:
         sheet = _content(visit, known, op)
         effects.take(visit, known, sheet, op.payload.get("grade"))
@@ -232,7 +248,7 @@ def _possible(errors: list[dict[str, str]], pointer: str, rule: Any, *args: Any)
 def _void(visit: Visit, patient: Patient) -> None:
     visit.voided, visit.colour = True, None
     _forget(visit)
-    findings.settle(patient, observations.newest_of_many([patient.id], findings.CODES)[patient.id])
+    findings.settle(patient, observations.remembered([patient.id])[patient.id])
     _settle_end(patient, queries.newest(patient.id))
     plans.refresh(patient, cause="visit", as_of=clock.today())
     db.session.flush()

@@ -34,7 +34,8 @@ class Creating:
 
     def __init__(self, author: User, payloads: Iterable[dict[str, Any]]) -> None:
         self.recording = recording.Recording(author, named(payloads))
-        self.write, self.stands = self.recording.write, self.recording.stands
+        self.write = self.recording.write
+        self.moved, self.leave_out = self.recording.moved, self.recording.leave_out
 
     def apply(self, op: Op) -> Applied:
         return _applied(self.recording.record(op))

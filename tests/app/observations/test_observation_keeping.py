@@ -49,10 +49,10 @@ def test_forgetting_a_visit_leaves_the_others(patient):
 
 
 def test_the_newest_of_one_kind(patient):
-    assert observations.newest_of_many([patient], ["height"]) == {patient: {}}
+    assert observations.remembered([patient]) == {patient: {}}
     for day, value in ((3, 152), (5, 151.5), (4, 153)):
         observations.record(f"v{day}", patient, date(2026, 6, day), [{"code": "height", "value": value}])
-    assert observations.newest_of_many([patient], ["height"])[patient]["height"]["value"] == 151.5
+    assert observations.remembered([patient])[patient]["height"]["value"] == 151.5
     assert observations.latest_values(observations.of(patient))["height"] == (151.5, "2026-06-05")
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.accounts.models import User
 from app.extensions import db, writing
+from app.grading.models import GradeRecord
+from app.observations.models import Observation
 from app.patients.models import Patient
 from app.plans.models import PlanItem
 from app.shared import clock
 from app.sync import feed, foresight, service
 from app.sync.judge import Judge
+from app.sync.models import Revision
 from app.visits.models import Visit
 from tests.app.visits.sheets import payload
 from tests.factories import OTHER_VILLAGE, Factory
@@ -78,6 +81,36 @@ def test_what_moved_meanwhile_is_judged_again(app, make, nurse) -> None:
         make.push(nurse, make.op(nurse, "visit.create", payload(patient)))
         assert taken(user, batch) == ["applied"]
         assert db.session.get_one(Visit, late["op_id"]).flags == ["same_day"]
+
+
+def test_only_what_concerns_those_who_moved_is_judged_again(app, make, nurse, monkeypatch) -> None:
+    patients = [make.patient() for _ in range(4)]
+    ops = [make.op(nurse, "visit.create", payload(p)) for p in [*patients, patients[1]]]
+    judged: list[str] = []
+    honest = Judge.judge
+
+    def judge(self, looked, apply):
+        judged.append(looked.raw["op_id"])
+        return honest(self, looked, apply)
+
+    with app.app_context():
+        user = author()
+        batch = ahead(user, *ops)
+        make.push(nurse, make.op(nurse, "visit.create", payload(patients[1])))
+        monkeypatch.setattr(Judge, "judge", judge)
+        assert taken(user, batch) == ["applied"] * 5
+        assert judged == [ops[1]["op_id"], ops[4]["op_id"]]
+        visits = {visit.id: visit for visit in db.session.scalars(select(Visit))}
+        assert [visits[op["op_id"]].flags for op in ops] == [[], ["same_day"], [], [], ["same_day"]]
+        in_feed = select(Revision.seq, Revision.op_id).where(Revision.op_id.in_([op["op_id"] for op in ops]))
+        assert len(db.session.execute(in_feed).all()) == 5
+        observed = select(Observation.visit_id, func.count()).group_by(Observation.visit_id)
+        counts = dict(db.session.execute(observed).all())
+        assert len({counts[op["op_id"]] for op in ops}) == 1, "each visit's measures are there, and once"
+        graded = db.session.scalars(select(GradeRecord.visit_id).where(GradeRecord.visit_id.is_not(None)))
+        assert len(list(graded)) == 6
+        done = list(db.session.scalars(select(PlanItem.visit_id).where(PlanItem.done_on.is_not(None))))
+        assert len(done) == len(set(done)) == 6
 
 
 def test_one_operation_sent_on_two_lines_at_once_is_applied_once(app, make, nurse) -> None:
