@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -263,6 +263,18 @@ class Swarm:
             "slowest_phone_s": round(self.slowest_phone_s, 1),
             "answers_503": self.busy,
         }
+
+
+def shared_out(people: Sequence[Person]) -> list[Person]:
+    """Each patient left to one of those who may visit them: nobody is visited by two on one day."""
+    visitors: dict[str, list[int]] = {}
+    for number, person in enumerate(people):
+        for patient in person.patients:
+            visitors.setdefault(patient, []).append(number)
+    mine: dict[int, list[str]] = {number: [] for number in range(len(people))}
+    for patient, numbers in sorted(visitors.items()):
+        mine[min(numbers, key=lambda number: len(mine[number]))].append(patient)
+    return [replace(person, patients=tuple(mine[number])) for number, person in enumerate(people)]
 
 
 def swarm(url: str, port: int, people: Sequence[Person], each: int, batch: int = BATCH) -> Swarm:

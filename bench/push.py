@@ -35,7 +35,7 @@ def run(folder: Path, options: Options) -> Iterable[Row]:
 
 def _row(folder: Path, options: Options, url: str, size: tuple[int, int, int, int]) -> Row:
     count, each, batch, workers = size
-    people = phones.sign_in(url, CLINICIANS, count)
+    people = phones.shared_out(phones.sign_in(url, CLINICIANS, count))
     assert len(people) == count, f"the district has {len(people)} clinicians only"
     reference = reference_rate(folder, options, people, each)
     with phones.serving(url, folder, workers) as server:
