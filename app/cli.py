@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,33 +21,21 @@ from app.accounts import cli as accounts
 from app.config import Settings
 from app.database import require_current
 from app.demo import cli as demo
+from app.worker import Worker, settle_in
 
 # What a phone on a weak line needs: threads that wait cheaply, connections that stay open,
 # uploads that may take their time, and a stop that lets requests in flight finish.
 GUNICORN: dict[str, Any] = {
-    "worker_class": "gthread",
+    "worker_class": Worker,
     "timeout": 60,
     "graceful_timeout": 20,
     "keepalive": 15,
-    "reuse_port": sys.platform == "linux",
     "control_socket_disable": True,
     "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  heartbeat off the disk
     "loglevel": "info",
     "logger_class": logs.ServerLogger,
-    "post_worker_init": lambda worker: _settle_in(),
+    "post_worker_init": lambda worker: settle_in(),
 }
-# How long a thread may keep others waiting. Each statement of a push under the write lock could cost it the
-# usual 5 ms of Python, when others of its process have something to work out.
-SWITCH_S = 0.0005
-# Objects made before the garbage collector looks for cycles: a push makes thousands, and hardly any cycle.
-GARBAGE = (20_000, 20, 100)
-
-
-def _settle_in() -> None:
-    """In a worker that is about to serve: what has been loaded stays, and need not be looked at again."""
-    sys.setswitchinterval(SWITCH_S)
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 class Server(BaseApplication):

@@ -46,7 +46,7 @@ class CurrentGrade(db.Model):
 
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"), primary_key=True)
     record_id: Mapped[str] = mapped_column(ForeignKey("grade_records.id"))
-    colour: Mapped[str] = mapped_column(String(8), index=True)
+    colour: Mapped[str] = mapped_column(String(8))
     emergency: Mapped[bool]
     reasons: Mapped[list]
     missing: Mapped[list]

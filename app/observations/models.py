@@ -33,7 +33,7 @@ class Observation(db.Model):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))
-    visit_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    visit_id: Mapped[str | None] = mapped_column(String(36))
     code: Mapped[str] = mapped_column(String(30))
     value: Mapped[Any] = mapped_column(JsonText)
     number: Mapped[float | None]

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, func
 from app.extensions import db
 from app.observations.models import REMEMBERED, Observation
 from app.shared import bulk, clock
-from app.shared.ids import new_id
+from app.shared.ids import new_ids
 
 COLUMNS = (
     Observation.patient_id,
@@ -38,7 +38,7 @@ def record(
     visit_id: str | None,
     patient_id: str,
     on: date,
-    values: Iterable[Mapping[str, Any]],
+    values: Sequence[Mapping[str, Any]],
     *,
     at: datetime | None = None,
     source: str = "visit",
@@ -51,7 +51,7 @@ def rows(
     visit_id: str | None,
     patient_id: str,
     on: date,
-    values: Iterable[Mapping[str, Any]],
+    values: Sequence[Mapping[str, Any]],
     *,
     at: datetime | None = None,
     source: str = "visit",
@@ -63,7 +63,7 @@ def rows(
     moment = at or datetime.combine(on, time(), clock.LOCAL)
     return [
         {
-            "id": new_id(),
+            "id": made_id,
             "patient_id": patient_id,
             "visit_id": visit_id,
             "code": item["code"],
@@ -74,7 +74,7 @@ def rows(
             "observed_at": moment,
             "source": source,
         }
-        for item in values
+        for made_id, item in zip(new_ids(len(values)), values, strict=True)
     ]
 
 
@@ -87,9 +87,10 @@ def place(row: Mapping[str, Any]) -> tuple[date, datetime, str, str]:
     return row["observed_on"], row["observed_at"], row["visit_id"] or "", row["id"]
 
 
-def forget_visit(visit_id: str) -> None:
+def forget_visit(patient_id: str, visit_id: str) -> None:
     """The visit was corrected or cancelled: what it had measured no longer counts."""
-    db.session.execute(delete(Observation).where(Observation.visit_id == visit_id))
+    its_own = Observation.patient_id == patient_id, Observation.visit_id == visit_id
+    db.session.execute(delete(Observation).where(*its_own))
 
 
 def of(patient_id: str) -> list[Row[Any]]:

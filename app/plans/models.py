@@ -25,5 +25,5 @@ class PlanItem(db.Model):
     due_on: Mapped[date]
     why: Mapped[str] = mapped_column(String(200))
     done_on: Mapped[date | None]
-    visit_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    visit_id: Mapped[str | None] = mapped_column(String(36))
     asked_on: Mapped[date | None]

@@ -57,9 +57,10 @@ def held_colour(grade: CurrentGrade | None) -> str | None:
     return grade.colour if grade is not None and grade.proposed_colour else None
 
 
-def forget_visit(visit_id: str) -> None:
+def forget_visit(patient_id: str, visit_id: str) -> None:
     """The visit was voided: it did nothing. Follow with `refresh`."""
-    db.session.execute(delete(PlanItem).where(PlanItem.visit_id == visit_id))
+    its_own = PlanItem.patient_id == patient_id, PlanItem.visit_id == visit_id
+    db.session.execute(delete(PlanItem).where(*its_own))
 
 
 def open_items(patient_id: str) -> list[PlanItem]:

@@ -266,8 +266,8 @@ def _settle_end(patient: Patient, newest: Visit | None) -> None:
 
 def _forget(visit: Visit) -> None:
     """Take back all that the visit's former content did."""
-    observations.forget_visit(visit.id)
-    plans.forget_visit(visit.id)
+    observations.forget_visit(visit.patient_id, visit.id)
+    plans.forget_visit(visit.patient_id, visit.id)
     db.session.flush()
 
 

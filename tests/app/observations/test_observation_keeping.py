@@ -44,7 +44,7 @@ def test_a_value_measured_on_another_day_keeps_that_day(patient):
 def test_forgetting_a_visit_leaves_the_others(patient):
     for visit, value in (("v1", 1), ("v2", 2)):
         observations.record(visit, patient, date(2026, 6, 1), [{"code": "adl", "value": value}])
-    observations.forget_visit("v2")
+    observations.forget_visit(patient, "v2")
     assert [row.value for row in observations.of(patient)] == [1]
 
 
