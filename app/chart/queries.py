@@ -29,11 +29,12 @@ from app.pwa.models import RenderedPage
 from app.shared import clock
 from app.sync import feed
 from app.sync.models import FeedHead, Touch
+from app.visits import naming
 from app.visits import service as visits
 from app.visits.models import Visit
 
 SHOWN_VISITS = 10
-TAIL = 6  # characters of a visit's id: nearly always enough to tell the visits of one person apart
+TAIL = 6  # characters of a visit's id, at least, by which pages of older builds name it
 SHOWN_ORDERS = 5
 NUMBERS = ("int", "dec1", "dec3")
 REMEMBERED_VISITS = 20  # enough to hold the last visit with each form
@@ -49,6 +50,7 @@ class View:
     grade: CurrentGrade | None
     due: list[PlanItem]
     visits: list[Visit]
+    places: dict[str, int]  # visit -> which of its day and form (visits/naming.py)
     orders: list[Order]
     facts: dict[str, Any]
     trends: list[trend.Trend]
@@ -119,6 +121,7 @@ def load_many(patients: Sequence[Patient]) -> list[View]:
             grade=grades.get(p.id),
             due=due.get(p.id, []),
             visits=visited[p.id][:SHOWN_VISITS],
+            places=naming.places(reversed(visited[p.id])),
             orders=list(ordered.get(p.id, []))[:SHOWN_ORDERS],
             facts={key: value for key, value in facts[p.id].items() if key != "as_of"},
             trends=_trends(p, measured[p.id], visited[p.id][:SHOWN_VISITS], facts[p.id], today),
@@ -133,20 +136,20 @@ def load(patient: Patient) -> View:
     return load_many([patient])[0]
 
 
-def tails(visit_ids: Sequence[str]) -> dict[str, str]:
-    """How a page names each of these visits of one person: by as much of the end as tells them apart."""
-    length = TAIL
-    while len({one[-length:] for one in visit_ids}) < len(set(visit_ids)):
-        length += 1
-    return {one: one[-length:] for one in visit_ids}
+def visit_id(patient_id: str, asked: str) -> str | None:
+    """The visit of this person that an address names: by its row on the page (1 is the newest), by day and
+    form, or, as pages of older builds do, by the end of its id."""
+    if asked.isascii() and asked.isdigit() and len(asked) < TAIL:
+        rows = visits.of(patient_id, SHOWN_VISITS)
+        return rows[int(asked) - 1].id if 0 < int(asked) <= len(rows) else None
+    if (name := naming.read(asked)) is not None:
+        return visits.named(patient_id, name)
+    return _by_tail(patient_id, asked) if len(asked) >= TAIL else None
 
 
-def visit_id(patient_id: str, tail: str) -> str | None:
-    """The visit of this person, cancelled or not, whose id ends in `tail`; of several, the one highest on
-    the page."""
-    if len(tail) < TAIL:
-        return None
-    standing = [visit.id for visit in visits.of_many([patient_id])[patient_id]]
+def _by_tail(patient_id: str, tail: str) -> str | None:
+    """Cancelled or not; of several, the one highest on the page."""
+    standing = [visit.id for visit in visits.of(patient_id)]
     rest = db.session.scalars(
         select(Visit.id).where(Visit.patient_id == patient_id).order_by(Visit.id.desc())
     )

@@ -38,12 +38,13 @@ def patient(patient_id: str) -> Response:
     return whole(html, rev=pages.rev(standing.seq))
 
 
-@bp.get("/patients/<patient_id>/visits/<tail>")
+@bp.get("/patients/<patient_id>/visits/<named>")
 @may("chart")
-def visit(patient_id: str, tail: str) -> Redirect:
-    """As `?visit=` of the patient page: phones' own addresses, and pages of older builds."""
+def visit(patient_id: str, named: str) -> Redirect:
+    """As `?visit=` of the patient page, by what the visit is called (app/visits/naming.py): phones' own
+    addresses, and those of pages of older builds."""
     found = scope.get(current_user, patient_id, "chart")
-    visit_id = queries.visit_id(found.id, tail)
+    visit_id = queries.visit_id(found.id, named)
     if visit_id is None:
         raise NotFound()
     return redirect(f"/visits/{visit_id}")

@@ -19,8 +19,8 @@ from app.sync.models import Touch
 from tests.app.visits.sheets import payload
 
 PEOPLE = 600
-PATIENT_BYTES = 17_000  # of a page with ten visits and a year of readings; 20 KB with three curves
-PATIENT_WIRE_BYTES = 400  # of one more such page in the pack
+PATIENT_BYTES = 16_500  # of a page with ten visits and a year of readings; 20 KB with three curves
+PATIENT_WIRE_BYTES = 260  # of one more such page in the pack
 LIST_BYTES = 60_000  # of 600 people
 UNCHANGED_BYTES = 1024
 
