@@ -145,7 +145,8 @@ def onward(patient_id: str, asked: Mapping[str, str]) -> str | None:
         return ONWARD[to].format(patient_id)
     if (form := asked.get("form", "")) in engine.all_definitions():
         return f"/visits/new/{form}?patient={patient_id}"
-    visit_id = queries.visit_id(patient_id, asked.get("visit", ""))
+    visit = asked.get("visit", "")
+    visit_id = queries.visit_on_row(patient_id, visit) or queries.visit_id(patient_id, visit)
     return f"/visits/{visit_id}" if visit_id else None
 
 

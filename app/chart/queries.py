@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from app.accounts.models import User
 from app.chart import trend
@@ -88,17 +89,23 @@ def panel(user: User) -> list[Standing]:
 
 def standing(user: User, patient_id: str, address: str) -> Standing | None:
     """One of those on whom `user` may do `chart`; None: ask scope why not."""
-    kept = RenderedPage
-    statement = (
-        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), _EPOCH, kept.stamp, kept.body)
-        .outerjoin(Touch, Touch.patient_id == Patient.id)
-        .outerjoin(kept, and_(kept.url == address, kept.variant == rendered.variant(user)))
-        .where(Patient.id == patient_id, scope.condition(user, "chart"))
-    )
-    row = db.session.execute(statement).first()
+    about = {"patient_id": patient_id, "address": address, "variant": rendered.variant(user)}
+    row = db.session.execute(_standing(scope.Asker.of(user)), about).first()
     if row is None:
         return None
     return Standing(row[0], row[1], row[2], row[3], kept_stamp=row[4] or "", kept=row[5] or b"")
+
+
+@lru_cache(maxsize=500)
+def _standing(asker: scope.Asker) -> Select[Any]:
+    """The question for one asker, made once: to make it anew costs as much as to have it answered."""
+    kept = RenderedPage
+    return (
+        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), _EPOCH, kept.stamp, kept.body)
+        .outerjoin(Touch, Touch.patient_id == Patient.id)
+        .outerjoin(kept, and_(kept.url == bindparam("address"), kept.variant == bindparam("variant")))
+        .where(Patient.id == bindparam("patient_id"), scope.condition(asker, "chart"))
+    )
 
 
 def load_many(patients: Sequence[Patient]) -> list[View]:
@@ -136,12 +143,17 @@ def load(patient: Patient) -> View:
     return load_many([patient])[0]
 
 
+def visit_on_row(patient_id: str, row: str) -> str | None:
+    """The visit on this row of the page, of which 1 is the newest."""
+    if not (row.isascii() and row.isdigit() and len(row) < TAIL and int(row)):
+        return None
+    rows = visits.of(patient_id, SHOWN_VISITS)
+    return rows[int(row) - 1].id if int(row) <= len(rows) else None
+
+
 def visit_id(patient_id: str, asked: str) -> str | None:
-    """The visit of this person that an address names: by its row on the page (1 is the newest), by day and
-    form, or, as pages of older builds do, by the end of its id."""
-    if asked.isascii() and asked.isdigit() and len(asked) < TAIL:
-        rows = visits.of(patient_id, SHOWN_VISITS)
-        return rows[int(asked) - 1].id if 0 < int(asked) <= len(rows) else None
+    """The visit of this person that an address names: by day and form, or, as pages of older builds do, by
+    the end of its id."""
     if (name := naming.read(asked)) is not None:
         return visits.named(patient_id, name)
     return _by_tail(patient_id, asked) if len(asked) >= TAIL else None

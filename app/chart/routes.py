@@ -30,12 +30,14 @@ def patient(patient_id: str) -> Response:
     if request.args and (further := pages.onward(standing.id, request.args)):
         return redirect(further)  # type: ignore[return-value]
     audit.read("patient.read", standing.id, patient_id=standing.id)
-    if standing.kept_stamp == pages.stamp(standing):
-        html = rendered.unfold(standing.kept, current_user)
-    else:
-        found = scope.get(current_user, standing.id, "chart")
-        html = pages.html(queries.load(found), standing.seq, current_user.role)
-    return whole(html, rev=pages.rev(standing.seq))
+    rev, stamp = pages.rev(standing.seq), pages.stamp(standing)
+    if standing.kept_stamp == stamp:
+        return whole(rendered.unfold(standing.kept, current_user), rev=rev)
+    found, reader = scope.get(current_user, standing.id, "chart"), rendered.stand_in(current_user)
+    html = pages.html(queries.load(found), standing.seq, reader.role, current_user=reader)
+    shelf = rendered.Shelf(current_user)
+    shelf.put(pages.address(standing.id), stamp, html)
+    return shelf.keep_after(whole(rendered.named(html, current_user), rev=rev))
 
 
 @bp.get("/patients/<patient_id>/visits/<named>")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask import Response, current_app
 from markupsafe import escape
 from sqlalchemy import Insert, delete, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -88,19 +89,31 @@ class Shelf:
                     found[url] = body
         return found
 
-    def put(self, page: PackPage, html: str) -> None:
-        """Remember what was rendered for the stand-in; `keep` stores it."""
+    def put(self, url: str, stamp: str, html: str) -> None:
+        """Remember what was rendered for the stand-in; `keep` stores it. The stamp's feed number was read
+        before anything that the page shows."""
         body = fold(html)
         if body is not None:
             self._made.append(
                 {
-                    "url": page.url,
+                    "url": url,
                     "variant": self.variant,
-                    "stamp": page.stamp,
+                    "stamp": stamp,
                     "body": body,
                     "kept_at": clock.now(),
                 }
             )
+
+    def keep_after(self, response: Response) -> Response:
+        """`keep`, once `response` is out of our hands."""
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+        def keep() -> None:
+            with app.app_context():
+                self.keep()
+
+        response.call_on_close(keep)
+        return response
 
     def keep(self) -> None:
         """Store what was put here, in short transactions of their own. Whoever records a visit goes first: at
