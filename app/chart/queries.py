@@ -29,7 +29,7 @@ from app.pwa import rendered
 from app.pwa.models import RenderedPage
 from app.shared import clock
 from app.sync import feed
-from app.sync.models import FeedHead, Touch
+from app.sync.models import Touch
 from app.visits import naming
 from app.visits import service as visits
 from app.visits.models import Visit
@@ -61,25 +61,21 @@ class View:
 
 @dataclass(frozen=True)
 class Standing:
-    """How somebody's page stands, without what is on it. `kept`: the page as it was rendered for somebody of
-    the same kind, if it is kept, with its stamp."""
+    """How somebody's page stands, without what is on it. `kept`: as it was rendered for somebody of the same
+    kind."""
 
     id: str
     birth_date: date
     seq: int
     epoch: str
-    kept_stamp: str = ""
-    kept: bytes = b""
-
-
-_EPOCH = select(FeedHead.epoch).where(FeedHead.id == feed.HEAD).scalar_subquery()
+    kept: rendered.Kept = rendered.NOT_KEPT
 
 
 def panel(user: User) -> list[Standing]:
     """Everybody of the pack, newest changes first."""
     seq = func.coalesce(Touch.seq, 0)
     statement = (
-        select(Patient.id, Patient.birth_date, seq, _EPOCH)
+        select(Patient.id, Patient.birth_date, seq, feed.EPOCH)
         .outerjoin(Touch, Touch.patient_id == Patient.id)
         .where(scope.condition(user), Patient.ended_on.is_(None))
         .order_by(seq.desc(), Patient.village_code, Patient.name_py, Patient.id)
@@ -93,7 +89,8 @@ def standing(user: User, patient_id: str, address: str) -> Standing | None:
     row = db.session.execute(_standing(scope.Asker.of(user)), about).first()
     if row is None:
         return None
-    return Standing(row[0], row[1], row[2], row[3], kept_stamp=row[4] or "", kept=row[5] or b"")
+    found, birth_date, seq, epoch, stamp, body = row
+    return Standing(found, birth_date, seq, epoch, rendered.Kept.of(stamp, body))
 
 
 @lru_cache(maxsize=500)
@@ -101,7 +98,7 @@ def _standing(asker: scope.Asker) -> Select[Any]:
     """The question for one asker, made once: to make it anew costs as much as to have it answered."""
     kept = RenderedPage
     return (
-        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), _EPOCH, kept.stamp, kept.body)
+        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), feed.EPOCH, kept.stamp, kept.body)
         .outerjoin(Touch, Touch.patient_id == Patient.id)
         .outerjoin(kept, and_(kept.url == bindparam("address"), kept.variant == bindparam("variant")))
         .where(Patient.id == bindparam("patient_id"), scope.condition(asker, "chart"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, redirect, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as Redirect
@@ -13,7 +15,6 @@ from app.guard import may
 from app.patients import scope
 from app.pwa import rendered
 from app.shared import scope_table
-from app.shared.page import whole
 
 bp = Blueprint("chart", __name__)
 
@@ -30,14 +31,19 @@ def patient(patient_id: str) -> Response:
     if request.args and (further := pages.onward(standing.id, request.args)):
         return redirect(further)  # type: ignore[return-value]
     audit.read("patient.read", standing.id, patient_id=standing.id)
-    rev, stamp = pages.rev(standing.seq), pages.stamp(standing)
-    if standing.kept_stamp == stamp:
-        return whole(rendered.unfold(standing.kept, current_user), rev=rev)
-    found, reader = scope.get(current_user, standing.id, "chart"), rendered.stand_in(current_user)
-    html = pages.html(queries.load(found), standing.seq, reader.role, current_user=reader)
-    shelf = rendered.Shelf(current_user)
-    shelf.put(pages.address(standing.id), stamp, html)
-    return shelf.keep_after(whole(rendered.named(html, current_user), rev=rev))
+    return rendered.once(
+        current_user,
+        pages.address(standing.id),
+        pages.stamp(standing),
+        standing.kept,
+        partial(_html, standing),
+        rev=pages.rev(standing.seq),
+    )
+
+
+def _html(standing: queries.Standing, reader: rendered.StandIn) -> str:
+    found = scope.get(current_user, standing.id, "chart")
+    return pages.html(queries.load(found), standing.seq, reader.role, current_user=reader)
 
 
 @bp.get("/patients/<patient_id>/visits/<named>")

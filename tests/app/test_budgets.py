@@ -102,6 +102,10 @@ def test_the_list_of_six_hundred_is_small(app, doctor):
             html = doctor.get(url).get_data()
         assert len(html) < LIST_BYTES, url
         assert len(seen) < 12, (url, seen)
+        doctor.get(url).close()
+        with counted(app) as kept:
+            assert doctor.get(url).get_data() == html
+        assert len(kept) <= 5, (url, kept)
 
 
 def test_the_page_of_one_person_is_asked_for_in_a_few_statements(app, doctor):

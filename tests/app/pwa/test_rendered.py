@@ -223,6 +223,8 @@ def test_pages_nobody_asks_for_any_more_are_thrown_away(app, make, monkeypatch):
 
 def test_a_page_that_names_its_reader_elsewhere_is_not_kept():
     frame = f'<body data-user="{rendered.ID}" data-name="{rendered.NAME}">'
-    assert rendered.fold(frame + "<p>") is not None
-    assert rendered.fold(frame + rendered.NAME) is None
+    for named in ("<p>", rendered.NAME):
+        assert rendered.fold(frame + named) is not None
+    for odd in (rendered.ID, "\0", "\0x"):
+        assert rendered.fold(frame + odd) is None
     assert rendered.fold("<p>nobody</p>") is None
