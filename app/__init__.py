@@ -59,6 +59,7 @@ def create_app(env: Mapping[str, str] | None = None) -> Flask:
         COMPRESS_MIMETYPES=config.COMPRESSED,
         COMPRESS_ALGORITHM=["br", "zstd", "gzip"],
         COMPRESS_BR_LEVEL=5,
+        COMPRESS_BR_WINDOW=16,  # 64 KB: a page fits, and to compress it needs less memory made ready
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.add_extension(page.Lean)

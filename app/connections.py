@@ -70,10 +70,10 @@ def _begin(connection):
         if writing.get() and connection.get_execution_options().get(POOLER) == "transaction":
             connection.exec_driver_sql(PROMISED_ANEW)
         return
-    _sync(connection)
     if not writing.get():
         connection.exec_driver_sql("BEGIN")
         return
+    _sync(connection)
     wait_s = patience.get()
     if wait_s is None:
         wait_s = SQLITE_BUSY_MS / 1000

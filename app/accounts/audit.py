@@ -6,15 +6,17 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import Response, current_app, g, has_request_context, request
 from flask_login import current_user
+from sqlalchemy import Table
 from sqlalchemy.exc import OperationalError
 
+from app import aside
 from app.accounts import audit_chain
 from app.accounts.models import AuditLine
-from app.extensions import db, durable, writing
+from app.extensions import db, writing
 from app.shared import bulk, clock
 from app.shared.ids import is_id, new_id
 
@@ -121,21 +123,30 @@ def apart(lines: Iterable[dict[str, Any]]) -> None:
     """
     told = [{**one, "user": _who(one.get("user"))} for one in lines]
     db.session.rollback()
-    tokens = writing.set(True), durable.set(False)
     try:
-        write(line(**one) for one in told)
-        db.session.commit()
+        _write_apart([line(**one) for one in told])
     except OperationalError:
-        db.session.rollback()
         for one in told:
             log.warning(
                 "audit %s object=%s patient=%s result=%s user=%s request=%s",
                 one["action"], one.get("object_id"), one.get("patient_id"), one.get("result", "ok"),
                 g.get("user_id"), g.get("request_id"),
             )  # fmt: skip
+
+
+def _write_apart(lines: list[AuditLine]) -> None:
+    if db.engine.dialect.name == "sqlite":
+        aside.insert(db.engine, cast(Table, AuditLine.__table__), [vars(one) for one in lines])
+        return
+    token = writing.set(True)
+    try:
+        write(lines)
+        db.session.commit()
+    except OperationalError:
+        db.session.rollback()
+        raise
     finally:
-        durable.reset(tokens[1])
-        writing.reset(tokens[0])
+        writing.reset(token)
 
 
 @dataclass(frozen=True)

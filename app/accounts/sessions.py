@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 from flask import Flask, Request, Response, current_app, g, request
+from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 from sqlalchemy.exc import OperationalError
 
 from app import guard
@@ -27,7 +28,19 @@ EMPTIED = "emptied"
 EMPTIED_KEPT = timedelta(days=1)
 
 
+class NoFlaskSession(SessionInterface):
+    """Libraries find an empty one. Flask's own would take our cookie, which has its name, for a signed
+    one, and try the signature on every request."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        return SecureCookieSession()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        return
+
+
 def init_app(app: Flask) -> None:
+    app.session_interface = NoFlaskSession()
     login_manager.init_app(app)
     login_manager.session_protection = None  # we keep no Flask session to protect
     login_manager.request_loader(_load)

@@ -2,6 +2,7 @@
 
 Twin: static/js/chart/data.js, which makes of it the facts of grading.md §3 and the values shown as 上次.
 Everything recorded stands once: below the day it was recorded on, or in the table of readings on the page.
+A day is named by the first row of the page's visits that is of it: 0 stands on every page, a date on few.
 """
 
 from __future__ import annotations
@@ -87,6 +88,21 @@ def tabled(known: Seen, tables: Mapping[str, Sequence[tuple[date, str]]]) -> tup
             del left[day.isoformat()][code]
             read[code] = at + 1
     return {day: values for day, values in left.items() if values}, read
+
+
+def by_row(
+    days: Sequence[date], seen: Seen, last: Mapping[str, Mapping[str, list[Any]]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, list[Any]]]]:
+    """`seen` and `last` (of `besides`) with the number of a row in place of its day. `days`: of the rows."""
+    rows: dict[str, str] = {}
+    for at, day in enumerate(days):
+        rows.setdefault(day.isoformat(), str(at))
+    named = {rows.get(day, day): values for day, values in seen.items()}
+    before = {
+        form: {key: [value, rows.get(on, on)] for key, (value, on) in fields.items()}
+        for form, fields in last.items()
+    }
+    return named, before
 
 
 def _figure(code: str, words: str) -> Any:

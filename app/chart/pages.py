@@ -53,7 +53,6 @@ def context(view: View, role: str) -> dict[str, Any]:
         "orders": [order_line(order) for order in view.orders],
         "forms": [engine.all_definitions()[key] for key in FORM_ORDER],
         "first_form": view.due[0].form if view.due else FORM_ORDER[0],
-        "tails": queries.tails([visit.id for visit in view.visits]),
         "calls": calls(patient),
         "phone_masked": mask_phone(patient.phone),
         "contact": contact(patient),
@@ -109,22 +108,20 @@ def calls(patient: Patient) -> list[tuple[str, str]]:
 
 
 def data_block(view: View) -> dict[str, Any]:
-    """What the scripts of this page and of the forms read; the rest they read off the page itself: sex, birth
-    date, visits, tasks, and the readings of its tables (chart/data.js)."""
+    """What the scripts of this page and of the forms read; the rest they read off the page itself: name, sex,
+    birth date, phone, village, visits, tasks, and the readings of its tables (chart/data.js)."""
     patient = view.patient
     facts = data.lean(view.facts)
     known = data.seen(facts, view.latest)
     seen, read = data.tabled(known, {trend.key: trend.rows for trend in view.trends})
+    by, before = data.by_row([v.visited_on for v in view.visits], seen, data.besides(view.last, known))
     block = {
         "id": patient.id,
-        "name": patient.name,
-        "phone": patient.phone,
-        "village": view.village,
         "grade": {"colour": view.grade.colour} if view.grade else None,
         "facts": data.plain(facts),
-        "seen": seen,
+        "by": by,
         "read": read,
-        "last": data.besides(view.last, known),
+        "before": before,
     }
     return {key: value for key, value in block.items() if value not in (None, {})}
 
@@ -138,15 +135,18 @@ ONWARD = {
 
 
 def onward(patient_id: str, asked: Mapping[str, str]) -> str | None:
-    """Where a link of the page leads that names only what differs: ?to=edit, ?form=adl, ?visit=5a25b7.
+    """Where a link of the page leads that names only what differs: ?to=edit, ?form=adl, ?visit=3 (its row).
 
-    A whole address in each link was a tenth of a visit pack. Twin: static/js/chart/links.js.
+    A whole address in each link was a tenth of a visit pack, the ends of ids a seventh. Rows are counted on
+    the page as it is now: a browser without our script keeps no older one, and the script gives each row the
+    name of its visit (visits/naming.py). Twin: static/js/chart/links.js.
     """
     if (to := asked.get("to", "")) in ONWARD:
         return ONWARD[to].format(patient_id)
     if (form := asked.get("form", "")) in engine.all_definitions():
         return f"/visits/new/{form}?patient={patient_id}"
-    visit_id = queries.visit_id(patient_id, asked.get("visit", ""))
+    visit = asked.get("visit", "")
+    visit_id = queries.visit_on_row(patient_id, visit) or queries.visit_id(patient_id, visit)
     return f"/visits/{visit_id}" if visit_id else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from app.accounts.models import User
 from app.chart import trend
@@ -28,12 +29,13 @@ from app.pwa import rendered
 from app.pwa.models import RenderedPage
 from app.shared import clock
 from app.sync import feed
-from app.sync.models import FeedHead, Touch
+from app.sync.models import Touch
+from app.visits import naming
 from app.visits import service as visits
 from app.visits.models import Visit
 
 SHOWN_VISITS = 10
-TAIL = 6  # characters of a visit's id: nearly always enough to tell the visits of one person apart
+TAIL = 6  # characters of a visit's id, at least, by which pages of older builds name it
 SHOWN_ORDERS = 5
 NUMBERS = ("int", "dec1", "dec3")
 REMEMBERED_VISITS = 20  # enough to hold the last visit with each form
@@ -49,6 +51,7 @@ class View:
     grade: CurrentGrade | None
     due: list[PlanItem]
     visits: list[Visit]
+    places: dict[str, int]  # visit -> which of its day and form (visits/naming.py)
     orders: list[Order]
     facts: dict[str, Any]
     trends: list[trend.Trend]
@@ -58,25 +61,21 @@ class View:
 
 @dataclass(frozen=True)
 class Standing:
-    """How somebody's page stands, without what is on it. `kept`: the page as it was rendered for somebody of
-    the same kind, if it is kept, with its stamp."""
+    """How somebody's page stands, without what is on it. `kept`: as it was rendered for somebody of the same
+    kind."""
 
     id: str
     birth_date: date
     seq: int
     epoch: str
-    kept_stamp: str = ""
-    kept: bytes = b""
-
-
-_EPOCH = select(FeedHead.epoch).where(FeedHead.id == feed.HEAD).scalar_subquery()
+    kept: rendered.Kept = rendered.NOT_KEPT
 
 
 def panel(user: User) -> list[Standing]:
     """Everybody of the pack, newest changes first."""
     seq = func.coalesce(Touch.seq, 0)
     statement = (
-        select(Patient.id, Patient.birth_date, seq, _EPOCH)
+        select(Patient.id, Patient.birth_date, seq, feed.EPOCH)
         .outerjoin(Touch, Touch.patient_id == Patient.id)
         .where(scope.condition(user), Patient.ended_on.is_(None))
         .order_by(seq.desc(), Patient.village_code, Patient.name_py, Patient.id)
@@ -86,17 +85,24 @@ def panel(user: User) -> list[Standing]:
 
 def standing(user: User, patient_id: str, address: str) -> Standing | None:
     """One of those on whom `user` may do `chart`; None: ask scope why not."""
-    kept = RenderedPage
-    statement = (
-        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), _EPOCH, kept.stamp, kept.body)
-        .outerjoin(Touch, Touch.patient_id == Patient.id)
-        .outerjoin(kept, and_(kept.url == address, kept.variant == rendered.variant(user)))
-        .where(Patient.id == patient_id, scope.condition(user, "chart"))
-    )
-    row = db.session.execute(statement).first()
+    about = {"patient_id": patient_id, "address": address, "variant": rendered.variant(user)}
+    row = db.session.execute(_standing(scope.Asker.of(user)), about).first()
     if row is None:
         return None
-    return Standing(row[0], row[1], row[2], row[3], kept_stamp=row[4] or "", kept=row[5] or b"")
+    found, birth_date, seq, epoch, stamp, body = row
+    return Standing(found, birth_date, seq, epoch, rendered.Kept.of(stamp, body))
+
+
+@lru_cache(maxsize=500)
+def _standing(asker: scope.Asker) -> Select[Any]:
+    """The question for one asker, made once: to make it anew costs as much as to have it answered."""
+    kept = RenderedPage
+    return (
+        select(Patient.id, Patient.birth_date, func.coalesce(Touch.seq, 0), feed.EPOCH, kept.stamp, kept.body)
+        .outerjoin(Touch, Touch.patient_id == Patient.id)
+        .outerjoin(kept, and_(kept.url == bindparam("address"), kept.variant == bindparam("variant")))
+        .where(Patient.id == bindparam("patient_id"), scope.condition(asker, "chart"))
+    )
 
 
 def load_many(patients: Sequence[Patient]) -> list[View]:
@@ -119,6 +125,7 @@ def load_many(patients: Sequence[Patient]) -> list[View]:
             grade=grades.get(p.id),
             due=due.get(p.id, []),
             visits=visited[p.id][:SHOWN_VISITS],
+            places=naming.places(reversed(visited[p.id])),
             orders=list(ordered.get(p.id, []))[:SHOWN_ORDERS],
             facts={key: value for key, value in facts[p.id].items() if key != "as_of"},
             trends=_trends(p, measured[p.id], visited[p.id][:SHOWN_VISITS], facts[p.id], today),
@@ -133,20 +140,25 @@ def load(patient: Patient) -> View:
     return load_many([patient])[0]
 
 
-def tails(visit_ids: Sequence[str]) -> dict[str, str]:
-    """How a page names each of these visits of one person: by as much of the end as tells them apart."""
-    length = TAIL
-    while len({one[-length:] for one in visit_ids}) < len(set(visit_ids)):
-        length += 1
-    return {one: one[-length:] for one in visit_ids}
-
-
-def visit_id(patient_id: str, tail: str) -> str | None:
-    """The visit of this person, cancelled or not, whose id ends in `tail`; of several, the one highest on
-    the page."""
-    if len(tail) < TAIL:
+def visit_on_row(patient_id: str, row: str) -> str | None:
+    """The visit on this row of the page, of which 1 is the newest."""
+    if not (row.isascii() and row.isdigit() and len(row) < TAIL and int(row)):
         return None
-    standing = [visit.id for visit in visits.of_many([patient_id])[patient_id]]
+    rows = visits.of(patient_id, SHOWN_VISITS)
+    return rows[int(row) - 1].id if int(row) <= len(rows) else None
+
+
+def visit_id(patient_id: str, asked: str) -> str | None:
+    """The visit of this person that an address names: by day and form, or, as pages of older builds do, by
+    the end of its id."""
+    if (name := naming.read(asked)) is not None:
+        return visits.named(patient_id, name)
+    return _by_tail(patient_id, asked) if len(asked) >= TAIL else None
+
+
+def _by_tail(patient_id: str, tail: str) -> str | None:
+    """Cancelled or not; of several, the one highest on the page."""
+    standing = [visit.id for visit in visits.of(patient_id)]
     rest = db.session.scalars(
         select(Visit.id).where(Visit.patient_id == patient_id).order_by(Visit.id.desc())
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, redirect, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as Redirect
@@ -13,7 +15,6 @@ from app.guard import may
 from app.patients import scope
 from app.pwa import rendered
 from app.shared import scope_table
-from app.shared.page import whole
 
 bp = Blueprint("chart", __name__)
 
@@ -30,20 +31,28 @@ def patient(patient_id: str) -> Response:
     if request.args and (further := pages.onward(standing.id, request.args)):
         return redirect(further)  # type: ignore[return-value]
     audit.read("patient.read", standing.id, patient_id=standing.id)
-    if standing.kept_stamp == pages.stamp(standing):
-        html = rendered.unfold(standing.kept, current_user)
-    else:
-        found = scope.get(current_user, standing.id, "chart")
-        html = pages.html(queries.load(found), standing.seq, current_user.role)
-    return whole(html, rev=pages.rev(standing.seq))
+    return rendered.once(
+        current_user,
+        pages.address(standing.id),
+        pages.stamp(standing),
+        standing.kept,
+        partial(_html, standing),
+        rev=pages.rev(standing.seq),
+    )
 
 
-@bp.get("/patients/<patient_id>/visits/<tail>")
+def _html(standing: queries.Standing, reader: rendered.StandIn) -> str:
+    found = scope.get(current_user, standing.id, "chart")
+    return pages.html(queries.load(found), standing.seq, reader.role, current_user=reader)
+
+
+@bp.get("/patients/<patient_id>/visits/<named>")
 @may("chart")
-def visit(patient_id: str, tail: str) -> Redirect:
-    """As `?visit=` of the patient page: phones' own addresses, and pages of older builds."""
+def visit(patient_id: str, named: str) -> Redirect:
+    """As `?visit=` of the patient page, by what the visit is called (app/visits/naming.py): phones' own
+    addresses, and those of pages of older builds."""
     found = scope.get(current_user, patient_id, "chart")
-    visit_id = queries.visit_id(found.id, tail)
+    visit_id = queries.visit_id(found.id, named)
     if visit_id is None:
         raise NotFound()
     return redirect(f"/visits/{visit_id}")

@@ -7,6 +7,7 @@ exactly like absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, false, null, select
 from sqlalchemy.sql.elements import False_
@@ -19,7 +20,34 @@ from app.patients.models import FamilyGrant, FamilyLink, Patient
 from app.patients.purposes import PURPOSES
 from app.shared import scope_table
 
-Bound = Callable[[User], ColumnElement[bool]]
+
+class Asking(Protocol):
+    """All of somebody that decides whom they may see."""
+
+    @property
+    def id(self) -> Any: ...
+    @property
+    def role(self) -> Any: ...
+    @property
+    def place_code(self) -> Any: ...
+    @property
+    def team_id(self) -> Any: ...
+
+
+class Asker(NamedTuple):
+    """The same as a value: statements made for one serve until they ask from another place."""
+
+    id: str
+    role: str
+    place_code: str | None
+    team_id: str | None
+
+    @classmethod
+    def of(cls, user: Asking) -> Asker:
+        return cls(user.id, user.role, user.place_code, user.team_id)
+
+
+Bound = Callable[[Asking], ColumnElement[bool]]
 OF_RESTRICTED = {"open", "lift", "restrict", "copy"}  # a copy of one's data remains one's right
 
 
@@ -40,19 +68,19 @@ class Restricted(Forbidden):
         super().__init__("这份档案已限制处理：只保存，不再新增、修改或使用。需要恢复请找镇卫生院管理员。")
 
 
-def _village(user: User) -> ColumnElement[bool]:
+def _village(user: Asking) -> ColumnElement[bool]:
     return Patient.village_code == user.place_code if user.place_code else false()
 
 
-def _team(user: User) -> ColumnElement[bool]:
+def _team(user: Asking) -> ColumnElement[bool]:
     return Patient.team_id == user.team_id if user.team_id else false()
 
 
-def _town(user: User) -> ColumnElement[bool]:
+def _town(user: Asking) -> ColumnElement[bool]:
     return Patient.town_code == user.place_code if user.place_code else false()
 
 
-def _bound(user: User, purpose: str | None = None) -> ColumnElement[bool]:
+def _bound(user: Asking, purpose: str | None = None) -> ColumnElement[bool]:
     """With `purpose`, only those who consent to it now."""
     links = select(FamilyLink.patient_id).where(FamilyLink.user_id == user.id, FamilyLink.ended_at.is_(None))
     if purpose is not None:
@@ -65,7 +93,7 @@ def _bound(user: User, purpose: str | None = None) -> ColumnElement[bool]:
 BOUNDS: dict[str, Bound] = {"village": _village, "team": _team, "town": _town, "bound": _bound}
 
 
-def condition(user: User, action: str = "read") -> ColumnElement[bool]:
+def condition(user: Asking, action: str = "read") -> ColumnElement[bool]:
     """An SQL condition over Patient: those on whom `user` may do `action`.
 
     Nothing is done with a record whose processing is restricted, but what is there for it (OF_RESTRICTED).
@@ -77,14 +105,14 @@ def condition(user: User, action: str = "read") -> ColumnElement[bool]:
     return and_(within, Patient.restricted_at.is_(None))
 
 
-def _within(user: User, action: str, place: str | None) -> ColumnElement[bool]:
+def _within(user: Asking, action: str, place: str | None) -> ColumnElement[bool]:
     if place == "bound":
         return _bound(user, scope_table.CONSENTED.get(action))
     bound = BOUNDS.get(place or "")
     return bound(user) if bound is not None else false()
 
 
-def ids(user: User, action: str = "read") -> Select[str]:
+def ids(user: Asking, action: str = "read") -> Select[str]:
     within = condition(user, action)
     if isinstance(within, False_):  # nobody: planners would look for them in the whole register
         return select(cast(null(), String)).where(within)

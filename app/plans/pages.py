@@ -14,7 +14,7 @@ from app.patients.identity import age_on
 from app.plans import listing, queries
 from app.plans.index import embedded, index
 from app.plans.listing import Choice
-from app.pwa import registry
+from app.pwa import registry, rendered
 from app.pwa.registry import PackPage
 from app.shared import clock, scope_table
 
@@ -30,8 +30,37 @@ def list_context(user: User, place: str, chosen: Choice, everybody: bool) -> tup
     return _context(user, place, chosen, rows, today, room), rev
 
 
+def shelved(user: User, place: str) -> str:
+    """The address of a list as it is kept: for all of a role who see the same people."""
+    return f"/{place} {user.place_code or ''}/{user.team_id or ''}"
+
+
+def stamp(standing: queries.Standing, today: date) -> str:
+    """What a rendering of a whole list depends on, but for who sees whom: what is on it touches its person in
+    the feed. How many they are is said besides, so that nobody stays on it for want of a number."""
+    about = {"day": today, "people": standing.people, "epoch": standing.epoch}
+    return rendered.stamp(registry.rev(standing.seq), about)
+
+
+def html(user: User, place: str, seq: int, today: date, reader: rendered.StandIn) -> str:
+    """The list as it is without a choice, for somebody who sees whom `user` sees."""
+    context = _context(reader, place, listing.choice(place, {}), queries.panel(user, today), today)
+    return _page(place, seq, context, current_user=reader)
+
+
+def _page(place: str, seq: int, context: dict[str, Any], **given: Any) -> str:
+    return render_template(
+        "plans/list.html", page_rev=registry.rev(seq), tab=place, find=False, **context, **given
+    )
+
+
 def _context(
-    user: User, place: str, chosen: Choice, rows: list[queries.Row], today: date, room: int = ROWS_IN_HTML
+    user: User | rendered.StandIn,
+    place: str,
+    chosen: Choice,
+    rows: list[queries.Row],
+    today: date,
+    room: int = ROWS_IN_HTML,
 ) -> dict[str, Any]:
     left = listing.narrowed(rows, chosen)
     bands, beyond = listing.capped(listing.bands(rows, chosen, today), room)
@@ -77,5 +106,4 @@ def pages_of(user: User) -> Iterable[PackPage]:
 
 
 def _render(user: User, place: str, rows: Callable[[], list[queries.Row]], seq: int, today: date) -> str:
-    context = _context(user, place, listing.choice(place, {}), rows(), today)
-    return render_template("plans/list.html", page_rev=registry.rev(seq), tab=place, find=False, **context)
+    return _page(place, seq, _context(user, place, listing.choice(place, {}), rows(), today))

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from app.accounts.models import User
 from app.extensions import db
-from app.grading import service as grading
+from app.grading.models import CurrentGrade
 from app.orgs import service as orgs
 from app.patients import scope
 from app.patients.models import Patient
 from app.plans.models import PlanItem
 from app.plans.rules import ORDER
+from app.pwa import rendered
+from app.pwa.models import RenderedPage
 from app.sync import feed
 from app.sync.models import Departure, Touch
 
@@ -25,15 +29,13 @@ LATE, TODAY, LATER, DONE, NOTHING = "late", "today", "later", "done", "none"
 BANDS = (LATE, TODAY, LATER, NOTHING, DONE)
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     label: str
     form: str
     on: date
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One person of the panel. `due` is soonest first; `visited_on` the newest day a form was filled in."""
 
     id: str
@@ -72,34 +74,44 @@ class Row:
 
 def panel(user: User, today: date) -> list[Row]:
     """Everybody in scope by urgency: band, emergency, colour, due date, village."""
-    patients = scope.all_of(user)
-    ids = [patient.id for patient in patients]
-    grades = grading.current_many(ids)
+    found = db.session.execute(_panel(scope.Asker.of(user))).all()
     due = _due(user)
-    visited = _visited(user)
-    names = orgs.names({code for p in patients for code in (p.village_code, p.town_code)})
-    rows = []
-    for p in patients:
-        grade = grades.get(p.id)
-        rows.append(
-            Row(
-                id=p.id,
-                name=p.name,
-                py=p.name_py,
-                sex=p.sex,
-                birth_date=p.birth_date,
-                village_code=p.village_code,
-                village=names.get(p.village_code, ""),
-                town_code=p.town_code,
-                town=names.get(p.town_code, ""),
-                phone4=(p.phone or "")[-4:],
-                colour=grade.colour if grade else "unrated",
-                emergency=bool(grade and grade.emergency),
-                due=tuple(due[p.id]),
-                visited_on=visited.get(p.id),
-            )
+    names = orgs.names({code for one in found for code in (one.village_code, one.town_code)})
+    rows = [
+        Row(
+            id=one.id,
+            name=one.name,
+            py=one.name_py,
+            sex=one.sex,
+            birth_date=one.birth_date,
+            village_code=one.village_code,
+            village=names.get(one.village_code, ""),
+            town_code=one.town_code,
+            town=names.get(one.town_code, ""),
+            phone4=(one.phone or "")[-4:],
+            colour=one.colour or "unrated",
+            emergency=bool(one.emergency),
+            due=tuple(due.get(one.id, ())),
+            visited_on=one.visited_on,
         )
+        for one in found
+    ]
     return ordered(rows, "urgency", today)
+
+
+@lru_cache(maxsize=500)
+def _panel(asker: scope.Asker) -> Select[*tuple[Any, ...]]:
+    """Columns, not records: of the register and the grade a list shows little."""
+    p = Patient
+    visited = select(func.max(PlanItem.done_on)).where(PlanItem.patient_id == p.id).scalar_subquery()
+    return (
+        select(
+            p.id, p.name, p.name_py, p.sex, p.birth_date, p.village_code, p.town_code, p.phone,
+            CurrentGrade.colour, CurrentGrade.emergency, visited.label("visited_on"),
+        )
+        .outerjoin(CurrentGrade, CurrentGrade.patient_id == p.id)
+        .where(scope.condition(asker), p.ended_on.is_(None))
+    )  # fmt: skip
 
 
 def ordered(rows: list[Row], sort: str, today: date) -> list[Row]:
@@ -121,29 +133,64 @@ def soon(row: Row, today: date) -> bool:
     return row.due_on is not None and row.due_on <= today + timedelta(days=LATER_DAYS)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How somebody's list stands: how many are on it, and the newest feed number that concerns it.
+
+    `kept`: the page as it was rendered for somebody who sees the same people.
+    """
+
+    people: int
+    seq: int
+    epoch: str
+    kept: rendered.Kept
+
+
+def standing(user: User, address: str = "") -> Standing:
+    """`address` is that of the kept page (pages.shelved)."""
+    about = {"address": address, "variant": rendered.variant(user), "audiences": feed.audiences_of(user)}
+    people, mine, left, epoch, stamp, body = db.session.execute(_standing(scope.Asker.of(user)), about).one()
+    return Standing(people, max(mine or 0, left or 0), epoch or "", rendered.Kept.of(stamp, body))
+
+
+@lru_cache(maxsize=500)
+def _standing(asker: scope.Asker) -> Select[Any]:
+    """The question for one asker, made once."""
+    kept = RenderedPage
+    on_it = (
+        select(func.count().label("people"), func.max(Touch.seq).label("seq"))
+        .select_from(Patient)
+        .outerjoin(Touch, Touch.patient_id == Patient.id)
+        .where(scope.condition(asker), Patient.ended_on.is_(None))
+        .subquery()
+    )
+    left = (
+        select(func.max(Touch.seq))
+        .join(Departure, Departure.patient_id == Touch.patient_id)
+        .where(Departure.audience.in_(bindparam("audiences", expanding=True)))
+        .scalar_subquery()
+    )
+    return select(on_it.c.people, on_it.c.seq, left, feed.EPOCH, kept.stamp, kept.body).outerjoin(
+        kept, and_(kept.url == bindparam("address"), kept.variant == bindparam("variant"))
+    )
+
+
 def newest_change(user: User) -> int:
     """The newest feed number that concerns the list: somebody in it changed, or left it."""
-    mine = select(Patient.id).where(scope.condition(user), Patient.ended_on.is_(None))
-    left = select(Departure.patient_id).where(Departure.audience.in_(feed.audiences_of(user)))
-    statement = select(func.max(Touch.seq)).where(or_(Touch.patient_id.in_(mine), Touch.patient_id.in_(left)))
-    return db.session.scalar(statement) or 0
+    return standing(user).seq
 
 
 def _due(user: User) -> dict[str, list[Due]]:
-    statement = select(PlanItem.patient_id, PlanItem.label, PlanItem.form, PlanItem.due_on).where(
-        PlanItem.done_on.is_(None), PlanItem.patient_id.in_(scope.ids(user))
-    )
     found: dict[str, list[Due]] = defaultdict(list)
-    for patient_id, label, form, due_on in db.session.execute(statement):
-        found[patient_id].append(Due(label, form, due_on))
-    for due in found.values():
-        due.sort(key=lambda one: (one.on, ORDER.index(one.form)))
+    for patient_id, *due in db.session.execute(_open(scope.Asker.of(user))):
+        found[patient_id].append(Due(*due))
+    for items in found.values():
+        items.sort(key=lambda one: (one.on, ORDER.index(one.form)))
     return found
 
 
-def _visited(user: User) -> dict[str, date]:
-    statement = select(PlanItem.patient_id, func.max(PlanItem.done_on)).where(
-        PlanItem.done_on.is_not(None), PlanItem.patient_id.in_(scope.ids(user))
+@lru_cache(maxsize=500)
+def _open(asker: scope.Asker) -> Select[*tuple[Any, ...]]:
+    return select(PlanItem.patient_id, PlanItem.label, PlanItem.form, PlanItem.due_on).where(
+        PlanItem.done_on.is_(None), PlanItem.patient_id.in_(scope.ids(asker))
     )
-    rows = db.session.execute(statement.group_by(PlanItem.patient_id))
-    return {patient_id: on for patient_id, on in rows if on is not None}

@@ -127,7 +127,7 @@ def _rendered(
         else:
             html = _html(page, reader=rendered.stand_in(user))
             if html is not None and page.seq <= now_at:
-                shelf.put(page, html)
+                shelf.put(page.url, page.stamp, html)
             yield page, html and rendered.named(html, user)
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask import Response, current_app
 from markupsafe import escape
 from sqlalchemy import Insert, delete, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,6 +25,7 @@ from app.pwa.build import build
 from app.pwa.models import RenderedPage
 from app.pwa.registry import PackPage
 from app.shared import clock
+from app.shared.page import whole
 
 log = logging.getLogger("nuanxun")
 # Nothing that is stored or typed holds U+0000 (app/shared/strictjson.py, app/guard.py).
@@ -44,6 +46,21 @@ class StandIn:
     is_authenticated: bool = True
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A page as it lies in the store, under whichever stamp; empty if there is none."""
+
+    stamp: str = ""
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, stamp: str | None, body: bytes | None) -> Kept:
+        return cls(stamp or "", body or b"")
+
+
+NOT_KEPT = Kept()
+
+
 def variant(user: User) -> str:
     """The kind of reader: what a page may show differently to two who both may see it."""
     return f"{user.role}{'+care' if user.care_mode else ''}"
@@ -54,9 +71,11 @@ def stand_in(user: User) -> StandIn:
 
 
 def fold(html: str) -> bytes | None:
-    """None for a page that names its reader more or less often than its frame does: it is not kept."""
-    once = html.count("\0") == 2 and html.count(ID) == html.count(NAME) == 1
-    return zlib.compress(html.encode(), LEVEL) if once else None
+    """None for a page that does not name its reader, or holds their id elsewhere than its frame: it is not
+    kept."""
+    names = html.count(NAME)
+    framed = names > 0 and html.count(ID) == 1 and html.count("\0") == names + 1
+    return zlib.compress(html.encode(), LEVEL) if framed else None
 
 
 def unfold(body: bytes, user: User) -> str:
@@ -65,7 +84,22 @@ def unfold(body: bytes, user: User) -> str:
 
 def named(html: str, user: User) -> str:
     """The page of the stand-in, for `user`."""
-    return html.replace(ID, escape(user.id), 1).replace(NAME, escape(user.name), 1)
+    return html.replace(ID, escape(user.id), 1).replace(NAME, escape(user.name))
+
+
+def once(
+    user: User, url: str, stamp: str, kept: Kept, render: Callable[[StandIn], str], *, rev: str
+) -> Response:
+    """The answer with the page that is kept under `url`: as it is, or rendered now and kept for the next.
+
+    What `kept` and `stamp` say was read in one statement, before anything that `render` reads.
+    """
+    if kept.stamp == stamp:
+        return whole(unfold(kept.body, user), rev=rev)
+    html = render(stand_in(user))
+    shelf = Shelf(user)
+    shelf.put(url, stamp, html)
+    return shelf.keep_after(whole(named(html, user), rev=rev))
 
 
 class Shelf:
@@ -88,19 +122,31 @@ class Shelf:
                     found[url] = body
         return found
 
-    def put(self, page: PackPage, html: str) -> None:
-        """Remember what was rendered for the stand-in; `keep` stores it."""
+    def put(self, url: str, stamp: str, html: str) -> None:
+        """Remember what was rendered for the stand-in; `keep` stores it. The stamp's feed number was read
+        before anything that the page shows."""
         body = fold(html)
         if body is not None:
             self._made.append(
                 {
-                    "url": page.url,
+                    "url": url,
                     "variant": self.variant,
-                    "stamp": page.stamp,
+                    "stamp": stamp,
                     "body": body,
                     "kept_at": clock.now(),
                 }
             )
+
+    def keep_after(self, response: Response) -> Response:
+        """`keep`, once `response` is out of our hands."""
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+        def keep() -> None:
+            with app.app_context():
+                self.keep()
+
+        response.call_on_close(keep)
+        return response
 
     def keep(self) -> None:
         """Store what was put here, in short transactions of their own. Whoever records a visit goes first: at

@@ -24,6 +24,7 @@ from app.shared.ids import new_id
 from app.sync.models import Departure, FeedHead, Revision, Touch
 
 HEAD = 1
+EPOCH = select(FeedHead.epoch).where(FeedHead.id == HEAD).scalar_subquery()  # for statements that ask more
 RESTORED = "restored."
 KEPT_BY_PHONES = timedelta(days=30)  # for so long they keep copies of what was confirmed (SYNC §3)
 

@@ -76,7 +76,12 @@ def correct_form(visit: Visit, patient: Patient, **posted: Any) -> dict[str, Any
     }
     given = {"values": visit.answers, "header": header, "besides": visit.id, **posted}
     stated = clock.local(visit.visited_at).isoformat()
-    return {**patient_form(form, patient, **given), "correcting": visit, "visited_at": stated}
+    return {
+        **patient_form(form, patient, **given),
+        "correcting": visit,
+        "named": service.name_of(visit),
+        "visited_at": stated,
+    }
 
 
 def visit_page(user: User, visit: Visit, patient: Patient) -> dict[str, Any]:

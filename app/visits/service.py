@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -14,6 +15,7 @@ from app.grading import service as grading
 from app.patients import scope
 from app.patients.models import Patient
 from app.visits.models import Visit
+from app.visits.naming import Name
 
 
 def may_correct(user: User, visit: Visit) -> bool:
@@ -53,6 +55,23 @@ def of_many(patient_ids: Iterable[str], limit: int | None = None) -> dict[str, l
     for visit in db.session.scalars(statement):
         found[visit.patient_id].append(visit)
     return found
+
+
+def named(patient_id: str, name: Name) -> str | None:
+    """The id of this person's visit with this name."""
+    same = _same_day(patient_id, name.day, name.form).order_by(Visit.voided, Visit.visited_at, Visit.id)
+    return db.session.scalar(same.offset(name.nth - 1).limit(1))
+
+
+def name_of(visit: Visit) -> Name:
+    """What a visit that stands is called."""
+    same = _same_day(visit.patient_id, visit.visited_on, visit.form).where(Visit.voided.is_(False))
+    ids = list(db.session.scalars(same.order_by(Visit.visited_at, Visit.id)))
+    return Name(visit.visited_on, visit.form, ids.index(visit.id) + 1 if visit.id in ids else 1)
+
+
+def _same_day(patient_id: str, day: date, form: str) -> Select[str]:
+    return select(Visit.id).where(Visit.patient_id == patient_id, Visit.visited_on == day, Visit.form == form)
 
 
 def last_answers(patient_id: str, besides: str | None = None) -> dict[str, tuple[dict[str, Any], str]]:

@@ -41,7 +41,7 @@ NO_LINE = {
     "GET /metrics": "figures, nobody in them",
     "GET /offline": OPEN_AND_NOBODYS,
     "GET /outbox": "filled by the phone from its own store",
-    "GET /patients/<patient_id>/visits/<tail>": "leads on to the visit, which is noted",
+    "GET /patients/<patient_id>/visits/<named>": "leads on to the visit, which is noted",
     "GET /patients/new": "an empty form",
     "GET /readyz": OPEN_AND_NOBODYS,
     "GET /sign-in": OPEN_AND_NOBODYS,

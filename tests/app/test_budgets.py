@@ -19,8 +19,8 @@ from app.sync.models import Touch
 from tests.app.visits.sheets import payload
 
 PEOPLE = 600
-PATIENT_BYTES = 17_000  # of a page with ten visits and a year of readings; 20 KB with three curves
-PATIENT_WIRE_BYTES = 400  # of one more such page in the pack
+PATIENT_BYTES = 16_500  # of a page with ten visits and a year of readings; 20 KB with three curves
+PATIENT_WIRE_BYTES = 260  # of one more such page in the pack
 LIST_BYTES = 60_000  # of 600 people
 UNCHANGED_BYTES = 1024
 
@@ -102,6 +102,10 @@ def test_the_list_of_six_hundred_is_small(app, doctor):
             html = doctor.get(url).get_data()
         assert len(html) < LIST_BYTES, url
         assert len(seen) < 12, (url, seen)
+        doctor.get(url).close()
+        with counted(app) as kept:
+            assert doctor.get(url).get_data() == html
+        assert len(kept) <= 5, (url, kept)
 
 
 def test_the_page_of_one_person_is_asked_for_in_a_few_statements(app, doctor):

@@ -233,7 +233,7 @@ def planted(town: Town, make: Factory) -> tuple[dict[str, str], list[Any]]:
 
 def filled(rule: str, ids: dict[str, str]) -> str:
     rule = rule.replace("<any(patients, visits, orders):plural>", "patients").replace("<key>", "adl")
-    rule = rule.replace("<tail>", ids["visit_id"][-12:])
+    rule = rule.replace("<named>", ids["visit_id"][-12:])
     for name, value in ids.items():
         rule = rule.replace(f"<{name}>", value)
     return re.sub(r"<[^>]+>", "x", rule)

@@ -419,7 +419,7 @@ def every_page_was_there(app: Flask, rules: set[str]) -> None:
     found = {rule for rule in found if not rule.startswith("/api/") and not LEFT_ALONE.match(rule)}
     signing_in = {rule for rule in found if rule.startswith("/sign-in")}  # shows nothing that is stored
     secrets = {"/me/password", "/me/two-step"}
-    tails = {"/patients/<patient_id>/visits/<tail>", "/people/<user_id>"}
+    tails = {"/patients/<patient_id>/visits/<named>", "/people/<user_id>"}
     assert found - rules - signing_in - secrets <= tails, found - rules
 
 

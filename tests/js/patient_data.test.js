@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { full } from '../../static/js/chart/data.js';
 import { onward } from '../../static/js/chart/links.js';
-import { dayOf, lists } from '../../static/js/chart/visits.js';
+import { dayOf, named, unlisted } from '../../static/js/chart/visits.js';
 
 const block = {
   id: 'p1',
@@ -55,16 +55,50 @@ test('a day without a year is of the year of the newest visit', () => {
   assert.equal(dayOf('2025年11月21日', '2026-10-20'), '2025-11-21');
 });
 
-test('a visit is known by the end of its id', () => {
-  const html = '<a class="row" href="/patients/p1/visits/31bb42ba">';
-  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42ba'), true);
-  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42bb'), false);
+test('a day is named by the first of the visits that is of it', () => {
+  const days = ['2026-05-25', '2026-05-25', '2026-03-01'];
+  const { id, birth_date, facts, seen } = block;
+  const by = { 0: seen['2026-05-25'], 2: seen['2026-03-01'] };
+  const before = { hypertension: { weight_target: [57, '0'] } };
+  assert.deepEqual(full({ id, birth_date, facts, by, before }, {}, days), full(block));
 });
 
-test('so it is by the short end a link of the page names it by', () => {
-  const html = '<a class="row" href="?visit=bb42ba">';
-  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42ba'), true);
-  assert.equal(lists(html, '01a1573c-ba00-77cf-af4e-353531bb42bb'), false);
+const op = (n, given = {}) => ({
+  op_id: `o${n}`,
+  kind: 'visit.create',
+  state: 'done',
+  ...given,
+  payload: { form: 'adl', visited_at: '2026-11-12T10:00:00+08:00', ...given.payload },
+});
+
+test('a visit that arrived is on the page when a row is of its day and form', () => {
+  const adl = { form: 'adl', visited_on: '2026-11-12' };
+  assert.deepEqual(unlisted([op(1)], [adl]), []);
+  for (const other of [
+    { ...adl, visited_on: '2026-11-11' },
+    { ...adl, form: 'general' },
+  ])
+    assert.equal(unlisted([op(1)], [other]).length, 1);
+});
+
+test('two visits of a day and form take two rows', () => {
+  const adl = { form: 'adl', visited_on: '2026-11-12' };
+  assert.deepEqual(
+    unlisted([op(1), op(2)], [adl]).map((one) => one.op_id),
+    ['o2'],
+  );
+  assert.deepEqual(unlisted([op(1), op(2)], [adl, adl]), []);
+});
+
+test('what has not arrived, and what is no visit, is never taken for a row', () => {
+  const adl = { form: 'adl', visited_on: '2026-11-12' };
+  const ops = [op(1, { state: 'saved' }), op(2, { state: 'sending' }), op(3, { kind: 'visit.correct' })];
+  assert.deepEqual(unlisted(ops, [adl]), ops);
+});
+
+test('a visit is called by its day and form', () => {
+  assert.equal(named('2026-11-12', 'adl', Number(undefined)), '20261112-adl');
+  assert.equal(named('2026-11-12', 'adl', 2), '20261112-adl-2');
 });
 
 test('readings that stand in a table of the page are told once', () => {
@@ -86,15 +120,18 @@ test('readings that stand in a table of the page are told once', () => {
   assert.deepEqual([measured.sbp.value, measured.fpg.value, measured.height.value], [162, 7.8, 152]);
 });
 
-test('links that name only what differs have a whole address', () => {
+test('links that name only what differs have a whole address, those of older builds too', () => {
   const want = {
     '?to=edit': '/patients/p1/edit',
     '?to=order': '/orders/new?patient=p1',
     '?form=adl': '/visits/new/adl?patient=p1',
+    '?visit=2': '/patients/p1/visits/20261101-general',
     '?visit=5a25b7': '/patients/p1/visits/5a25b7',
+    '?visit=3': null,
     '?to=constructor': null,
     '?q=1': null,
     '': null,
   };
-  for (const [href, whole] of Object.entries(want)) assert.equal(onward(href, 'p1'), whole);
+  const visits = [{ name: '20261112-adl' }, { name: '20261101-general' }];
+  for (const [href, whole] of Object.entries(want)) assert.equal(onward(href, 'p1', visits), whole);
 });

@@ -3,6 +3,6 @@
 import { readFileSync } from 'node:fs';
 import { full } from '../../static/js/chart/data.js';
 
-const made = ({ tables, ...block }) => JSON.stringify(full(block, tables));
+const made = ({ tables, days, ...block }) => JSON.stringify(full(block, tables, days));
 const lines = readFileSync(0, 'utf8').trimEnd().split('\n');
 process.stdout.write(lines.map((line) => made(JSON.parse(line))).join('\n'));

@@ -28,7 +28,7 @@ const person = (given = {}) => ({
     spo2: { value: 97, on: '2026-05-25' },
   },
   last: { hypertension: { meds: { value: [{ drug_name: '氨氯地平' }], on: '2026-05-25' } } },
-  visits: [{ id: 'v1', form: 'hypertension', visited_on: '2026-05-25' }],
+  visits: [{ name: '20260525-hypertension', form: 'hypertension', visited_on: '2026-05-25' }],
   ...given,
 });
 const visit = (answers, given = {}) => ({
@@ -98,7 +98,7 @@ test('the context knows the days this form was filled in', () => {
   assert.equal(context.previous_visit_on, '2026-06-09');
   assert.deepEqual(context.days_with_visit, ['2026-05-25', '2026-06-09']);
   assert.deepEqual(context.conditions, ['hypertension']);
-  const correcting = contextOf(person(), form, [], TODAY, 'v1');
+  const correcting = contextOf(person(), form, [], TODAY, '20260525-hypertension');
   assert.equal(correcting.previous_visit_on, null);
   assert.deepEqual(correcting.days_with_visit, []);
 });

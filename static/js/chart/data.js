@@ -1,7 +1,9 @@
 // The data block of a patient page: facts of grading.md §3 and the values shown as 上次. Pure.
 // Twin: app/chart/data.py, which writes everything recorded once, below the day it was recorded on.
 
+import { headOf } from '../offline/patient_page.js';
 import { readingsIn } from './readings.js';
+import { visitsIn } from './visits.js';
 
 const READINGS = ['bp', 'fpg', 'rbg'];
 const FIGURES = {
@@ -23,28 +25,42 @@ const FIELDS = {
 };
 const MEASURES = ['weight', 'height', 'bmi', 'hba1c'];
 
-/** What a patient page knows of its person. @param {Document} page @returns {?object} as `full`; null elsewhere */
+/**
+ * What a patient page knows of its person. @param {Document} page
+ * @returns {?object} as `full`, with name, phone, village and the visits it lists; null elsewhere
+ */
 export function dataIn(page) {
   const block = page.getElementById('patient-data');
   if (!block) return null;
   const born = page.querySelector('h1 [data-birth]');
   const tables = {};
   for (const card of page.querySelectorAll('.trend')) tables[card.dataset.trend] = readingsIn(card);
+  const visits = visitsIn(page);
   const head = {
+    ...headOf(page),
+    visits,
     birth_date: born.dataset.birth,
     sex: born.parentNode.textContent.startsWith('女') ? '2' : '1',
   };
-  return full({ ...head, ...JSON.parse(block.textContent) }, tables);
+  const days = visits.map(({ visited_on }) => visited_on);
+  return full({ ...head, ...JSON.parse(block.textContent) }, tables, days);
 }
 
 /**
- * @param {object} block as the page carries it: {facts, seen: {day: {code: value}}, read: {code: n}, last:
- *   {form: {field: [value, day]}}, …}; `read` is how many rows of a table belong to `seen`
+ * @param {object} block as the page carries it: {facts, by: {day: {code: value}}, read: {code: n}, before:
+ *   {form: {field: [value, day]}}, …}; `read` is how many rows of a table belong to `by`. Pages of older builds
+ *   say seen and last. A day is a date, or the number of a visit
  * @param {Object<string, [string, number[]][]>} [tables] bp and fpg -> [day, figures], newest first
+ * @param {string[]} [days] of the visits that the page lists
  * @returns {object} the same with facts, measured {field: {value, on}} and last {form: {field: {value, on}}}
  */
-export function full({ seen: told = {}, read = {}, ...block }, tables = {}) {
-  const seen = withRead(told, read, tables);
+export function full(
+  { seen: older, last, by = older, before = last, read = {}, ...block },
+  tables = {},
+  days = [],
+) {
+  const dayOf = (day) => days[day] || day;
+  const seen = withRead(dated(by || {}, dayOf), read, tables);
   const facts = { ...block.facts, birth_date: block.birth_date };
   const measured = {};
   for (const on of Object.keys(seen).sort().reverse()) {
@@ -59,7 +75,7 @@ export function full({ seen: told = {}, read = {}, ...block }, tables = {}) {
       else if (!MEASURES.includes(code) && !facts[code]) facts[code] = { date: on, ...parts };
     }
   }
-  return { ...block, facts, measured, last: lastOf(block.last || {}) };
+  return { ...block, facts, measured, last: lastOf(before || {}, dayOf) };
 }
 
 function withRead(told, read, tables) {
@@ -77,11 +93,14 @@ function partsOf(code, value) {
   return { [FIGURES[code] || 'value']: value };
 }
 
-function lastOf(forms) {
+const dated = (told, dayOf) =>
+  Object.fromEntries(Object.entries(told).map(([day, values]) => [dayOf(day), values]));
+
+function lastOf(forms, dayOf) {
   const made = {};
   for (const [form, fields] of Object.entries(forms)) {
     made[form] = {};
-    for (const [key, [value, on]] of Object.entries(fields)) made[form][key] = { value, on };
+    for (const [key, [value, on]] of Object.entries(fields)) made[form][key] = { value, on: dayOf(on) };
   }
   return made;
 }

@@ -9,7 +9,7 @@ import { aim, onward } from './links.js';
 import { dayOf, filledIn, gradeWith, readings, sorted } from './pending.js';
 import { readingsIn } from './readings.js';
 import { draw, merged } from './trend.js';
-import { rowOf } from './visits.js';
+import { named, rowOf, unlisted } from './visits.js';
 
 const TOP_REASONS = 3;
 const WORDS = { red: '红', yellow: '黄', green: '绿', unrated: '待评估' };
@@ -25,9 +25,9 @@ export function start() {
   if (!data) return;
   const tasks = [...document.querySelectorAll('#due [data-form]')].map((row) => row.dataset.form);
   page = { main: byId('main'), data, tasks, painted: '', round: 0 };
-  const further = onward(location.search, data.id);
+  const further = onward(location.search, data.id, data.visits);
   if (further) location.replace(further); // touched before this script had begun
-  aim(document, data.id);
+  aim(document, data.id, data.visits);
   sheet();
   curves([]);
   page.pristine = new Map([...PARTS.map((id) => byId(id)), ...document.querySelectorAll('.trend')].map(keep));
@@ -63,6 +63,7 @@ function paint(ops) {
   if (!page || page.main !== byId('main')) start();
   if (!page) return;
   const mine = sorted(ops, page.data.id);
+  mine.visits = unlisted(mine.visits, page.data.visits);
   const all = Object.values(mine).flat();
   const painted = all.map((op) => `${op.op_id} ${op.state} ${op.version}`).join();
   if (painted === page.painted) return; // nothing new: what is unfolded stays so
@@ -119,7 +120,7 @@ function titleOf(form) {
 
 function corrections(ops) {
   for (const op of ops) {
-    const row = rowOf(op.payload.visit_id);
+    const row = rowOf(op.corrects || named(dayOf(op), op.payload.form || ''));
     if (!row) continue;
     row.querySelector('.visit-mark')?.remove();
     const box = document.createElement('span');
@@ -240,8 +241,19 @@ function banner(alarm, waiting) {
   const made = cloned('banner-template');
   made.querySelector('h2').replaceChildren(...clauses(alarm.text));
   if (!waiting) made.querySelector('.pending-mark')?.remove();
+  const calls = document.querySelectorAll('.patient-calls a');
+  const buttons = made.querySelector('.btns');
+  // Beside 120, whoever is near; the own number is not.
+  if (calls.length && buttons.children.length === 1 && !isOwn(calls[calls.length - 1])) {
+    const call = calls[calls.length - 1].cloneNode(true);
+    call.classList.remove('low');
+    buttons.append(call);
+  }
   return made;
 }
+
+const isOwn = (call) =>
+  call.getAttribute('href') === document.querySelector('a[data-own]')?.getAttribute('href');
 
 function gradeCard(next, alarm, waiting) {
   const card = cloned('grade-template');

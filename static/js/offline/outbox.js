@@ -48,6 +48,7 @@ function neverSent(row) {
 /**
  * Keep one operation. Resolves only once it is safely on the disk.
  *
+ * `corrects` is what the record that is corrected is called on its patient's page; it stays on the phone.
  * `replaces` names a refused record that this one mends: the new one has a name of its own and says whom it
  * replaces; the old one stays, out of the way, until the new one has arrived. Others that wait here and speak
  * of the record the old one would have made (a visit of a patient registered offline) speak of the new one.
@@ -60,6 +61,7 @@ export async function add({
   label,
   patient_id,
   patient_name,
+  corrects,
   replaces,
   author_id,
   hold_ms = 0,
@@ -85,6 +87,7 @@ export async function add({
   if (base_revision !== undefined && base_revision !== null) record.base_revision = base_revision;
   if (patient_id) record.patient_id = patient_id;
   if (patient_name) record.patient_name = patient_name;
+  if (corrects) record.corrects = corrects;
   if (replaces && !old) throw new Settled('这条记录已经处理过了。');
   if (old) {
     if (old.author_id !== record.author_id) throw new Error('这条记录是别人写的。');

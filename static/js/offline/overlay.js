@@ -26,14 +26,9 @@ export async function unseen() {
   const data = [...document.querySelectorAll('script[type="application/json"]')]
     .map((b) => b.textContent)
     .join('');
+  const shown = (id) => document.getElementById(`record-${id}`); // a row is marked with the id of its record
   const fresh = done.filter((op) => !data.includes(op.op_id) && !shown(op.op_id));
   return [...fresh, ...waiting].sort((a, b) => a.n - b.n);
-}
-
-/** A row is marked with the id of its record; the history of a patient links to it by the end of the id. */
-function shown(id) {
-  const row = document.getElementById(`record-${id}`);
-  return row || document.querySelector(`a[href$="/visits/${id.slice(-8)}"]`);
 }
 
 /** Paint this page again. Harmless where nothing is registered or nothing waits. */

@@ -2,6 +2,7 @@
 
 import { hourMinute, isoDay } from '../when.js';
 import * as pages from './pages.js';
+import { headOf } from './patient_page.js';
 
 const KINDS = {
   'visit.create': '随访',
@@ -21,9 +22,8 @@ export async function nameOf(record) {
   if (record.patient_name) return record.patient_name;
   const id = record.patient_id || record.payload?.patient_id;
   const page = id && (await pages.get(`/patients/${id}`).catch(() => undefined));
-  const block =
-    page && new DOMParser().parseFromString(page.html, 'text/html').getElementById('patient-data');
-  return block ? JSON.parse(block.textContent).name : record.payload?.name || '';
+  const head = page && headOf(new DOMParser().parseFromString(page.html, 'text/html'));
+  return head?.name || record.payload?.name || '';
 }
 
 /** When it was recorded: the time of today, the day of another. */

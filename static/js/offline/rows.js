@@ -14,6 +14,7 @@ const CONTENT = [
   'label',
   'patient_id',
   'patient_name',
+  'corrects',
 ];
 const ANSWER = ['result'];
 

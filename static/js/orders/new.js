@@ -1,6 +1,7 @@
 // Three taps to an order: service, time, send. Without this script the same form shows everything at once.
 
 import * as pages from '../offline/pages.js';
+import { headOf } from '../offline/patient_page.js';
 import { isoDay, monthDay } from '../when.js';
 import { block, moment, tomorrow } from './words.js';
 
@@ -188,9 +189,14 @@ async function fromPatientPage(id) {
   try {
     const html = await patientPage(`/patients/${encodeURIComponent(id)}`);
     const stored = new DOMParser().parseFromString(html, 'text/html');
-    const data = JSON.parse(stored.getElementById('patient-data').textContent);
-    const address = data.address || data.village || '';
-    return { id: data.id, name: data.name, called: data.name, phone: data.phone || '', address };
+    const { name, phone, village } = headOf(stored);
+    return {
+      id: JSON.parse(stored.getElementById('patient-data').textContent).id,
+      name,
+      called: name,
+      phone,
+      address: village,
+    };
   } catch {
     return null; // not on this phone: the page says where to begin
   }

@@ -37,6 +37,7 @@ class VisitForm {
     this.today = isoDay();
     this.kind = element.dataset.op;
     this.visitId = element.dataset.visit;
+    this.named = element.dataset.named;
     this.base = Number(element.dataset.baseRevision) || undefined;
     this.live = null;
     this.ready = false;
@@ -76,6 +77,7 @@ class VisitForm {
     if (!record) return null;
     this.kind = record.kind;
     this.visitId = record.payload.visit_id;
+    this.named = this.named || record.corrects;
     // What the server has by now is what a correction builds on.
     this.base = Math.max(this.base || 0, record.result?.current?.revision || 0, record.base_revision || 0);
     return record;
@@ -87,10 +89,10 @@ class VisitForm {
     this.table = table;
     this.data = found?.data || this.stranger();
     this.known = Boolean(found);
-    const visits = found ? await this.unseen(found.html) : [];
+    const visits = found ? await this.unseen(this.data.visits) : [];
     const definitions = await this.definitions(visits);
     this.facts = factsWith(this.data, visits, definitions);
-    this.context = contextOf(this.data, this.form, visits, this.today, this.visitId || null);
+    this.context = contextOf(this.data, this.form, visits, this.today, this.named || this.visitId || null);
     // What the corrected visit itself measured is not 上次; the server left it out of this page.
     if (this.visitId) this.context.last = this.lastOnPage();
     if (this.facts.conditions !== undefined) this.context.conditions = this.facts.conditions;
@@ -119,8 +121,8 @@ class VisitForm {
     return block ? JSON.parse(block.textContent) : {};
   }
 
-  async unseen(html) {
-    return unseenVisits(userId(), this.patientId, html, this.mending?.op_id).catch(() => []);
+  async unseen(listed) {
+    return unseenVisits(userId(), this.patientId, listed, this.mending?.op_id).catch(() => []);
   }
 
   async definitions(visits) {
@@ -273,6 +275,7 @@ class VisitForm {
       kind,
       payload,
       base_revision: correcting ? this.base : undefined,
+      corrects: correcting ? this.named : undefined,
       label: correcting ? `${form.zh} 更正` : form.zh,
       patient_id,
       patient_name: this.data.name,

@@ -46,12 +46,12 @@ export function lastOf(data, form, visits) {
  * The context of check(), without what the form's own header says.
  * @param {object} data of the patient page, as person.js reads it
  * @param {object[]} visits operations not yet in that block, oldest first
- * @param {?string} editing id of the visit being corrected
+ * @param {?string} editing name of the visit being corrected (chart/visits.js)
  */
 export function contextOf(data, form, visits, today, editing = null) {
   const days = [
     ...(data.visits || [])
-      .filter((one) => one.form === form.key && !editing?.endsWith(one.id))
+      .filter((one) => one.form === form.key && one.name !== editing)
       .map((one) => one.visited_on),
     ...visits
       .filter(({ payload }) => payload.form === form.key)

@@ -1,7 +1,7 @@
 // Who is being visited, read from the patient page this phone keeps. No network is waited for.
 
 import { dataIn } from '../chart/data.js';
-import { lists, visitsIn } from '../chart/visits.js';
+import { unlisted } from '../chart/visits.js';
 import * as outbox from '../offline/outbox.js';
 import * as pages from '../offline/pages.js';
 
@@ -13,8 +13,7 @@ import * as pages from '../offline/pages.js';
 export function dataOf(html) {
   const page = new DOMParser().parseFromString(html, 'text/html');
   try {
-    const data = dataIn(page);
-    return data && { ...data, visits: visitsIn(page) };
+    return dataIn(page);
   } catch {
     return null;
   }
@@ -51,12 +50,14 @@ export async function definitionOf(key) {
 /**
  * Visits of this person that the stored page does not know yet, oldest first: waiting ones, and those
  * confirmed since the page was stored. The one being mended (`except`) is left out.
+ * @param {object[]} listed the visits of that page
  */
-export async function unseenVisits(user, patientId, html, except) {
+export async function unseenVisits(user, patientId, listed, except) {
   const [waiting, meta] = await Promise.all([outbox.pending(user), pages.meta().catch(() => undefined)]);
   const done = meta ? await outbox.doneSince(user, meta.started_at) : [];
-  return [...done.filter((op) => !lists(html, op.op_id)), ...waiting]
+  const mine = [...done, ...waiting]
     .filter((op) => op.patient_id === patientId && /^visit\.(create|correct)$/.test(op.kind))
     .filter((op) => op.op_id !== except && op.payload.answers)
     .sort((a, b) => a.n - b.n);
+  return unlisted(mine, listed);
 }

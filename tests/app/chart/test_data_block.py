@@ -122,10 +122,13 @@ def test_the_phone_reads_the_block_as_the_server_does(people):
         known = data.seen(lean, latest)
         rows = tables_of(ordered)
         left, read = data.tabled(known, rows)
+        days = sorted({on for _, _, on in seen[::2]}, reverse=True)  # of the visits that the page lists
+        by, before = data.by_row(days, left, {"adl": {"note": ["x", TODAY.isoformat()]}})
         blocks.append(
             {
-                "birth_date": facts["birth_date"], "facts": data.plain(lean), "seen": left, "read": read,
-                "last": {}, "tables": {code: as_read(found) for code, found in rows.items()},
+                "birth_date": facts["birth_date"], "facts": data.plain(lean), "by": by, "read": read,
+                "before": before, "days": [day.isoformat() for day in days],
+                "tables": {code: as_read(found) for code, found in rows.items()},
             }
         )  # fmt: skip
         expected.append((grade(facts), data.values_of(known)))
@@ -136,3 +139,4 @@ def test_the_phone_reads_the_block_as_the_server_does(people):
         unfolded = json.loads(line)
         assert grade({**unfolded["facts"], "as_of": TODAY.isoformat()}) == result
         assert unfolded["measured"] == measured
+        assert unfolded["last"] == {"adl": {"note": {"value": "x", "on": TODAY.isoformat()}}}

@@ -32,6 +32,8 @@ from app.visits.models import Visit
 from tests.conftest import SECRET
 from tests.factories import Factory
 
+PACK_BYTES = 195_000
+
 
 @pytest.fixture(scope="module")
 def county(sqlite_template, tmp_path_factory) -> Flask:
@@ -64,6 +66,16 @@ def test_the_list_of_today_is_a_full_but_possible_day(county):
         rows = queries.panel(user("doctor1"), clock.today())
         counts = listing.state_counts(rows, clock.today())
     assert 12 <= counts["todo"] <= 20 and 4 <= counts["late"] <= 6 and counts["done"] == 3, counts
+
+
+def test_the_pack_of_six_hundred_fits_its_budget(county):
+    """Of people with two years of visits: what differs from page to page is what it costs."""
+    client = county.test_client()
+    login = {"username": "doctor1", "password": "doctor1-demo", "device_id": "phone"}
+    assert client.post("/api/auth/login", json=login).status_code == 200
+    answer = client.get("/api/pack", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    assert answer.headers["Content-Encoding"] == "br"
+    assert len(answer.get_data()) <= PACK_BYTES
 
 
 def test_every_visit_of_the_history_is_one_the_forms_accept(county):

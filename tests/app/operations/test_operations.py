@@ -205,7 +205,7 @@ def test_error_pages_say_what_happened_and_what_to_do(make, monkeypatch, broken,
         404: (f"/patients/{new_id()}", f"/api/patients/{new_id()}"),
     }.get(status, ("/today", "/api/sync/pull?cursor="))
     if status == 500:
-        for name in ("app.plans.pages.list_context", "app.sync.queries.pull"):
+        for name in ("app.plans.queries.panel", "app.sync.queries.pull"):
             monkeypatch.setattr(name, lambda *_: {}["fault"])
     if status == 503:
         broken()

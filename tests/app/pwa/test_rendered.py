@@ -74,6 +74,20 @@ def test_a_page_is_rendered_once_for_a_team(app, make, rendering):
         assert html == mine[url].replace(first.user_id, second.user_id)
 
 
+def test_a_page_that_was_asked_for_by_itself_is_kept_too(app, make, rendering):
+    first, second = make.signed_in("doctor"), make.signed_in("doctor")
+    patient = make.patient()
+    answer = first.get(f"/patients/{patient}")
+    mine = answer.get_data(as_text=True)
+    assert (rendering, kept(app)) == ([patient], 0), "nobody waits for it"
+    answer.close()
+    assert kept(app) == 1
+    theirs = second.get(f"/patients/{patient}").get_data(as_text=True)
+    assert mine == theirs.replace(second.user_id, first.user_id)
+    assert pack_of(first)[0][f"/patients/{patient}"] == mine
+    assert len(rendering) == 1
+
+
 def test_the_frame_names_whoever_reads_and_escapes_it(app, make, rendering):
     patient = make.patient(name="张秀兰")
     plain, odd = make.signed_in("doctor"), make.signed_in(make.user("doctor", name='"><b>\\1&'))
@@ -209,6 +223,8 @@ def test_pages_nobody_asks_for_any_more_are_thrown_away(app, make, monkeypatch):
 
 def test_a_page_that_names_its_reader_elsewhere_is_not_kept():
     frame = f'<body data-user="{rendered.ID}" data-name="{rendered.NAME}">'
-    assert rendered.fold(frame + "<p>") is not None
-    assert rendered.fold(frame + rendered.NAME) is None
+    for named in ("<p>", rendered.NAME):
+        assert rendered.fold(frame + named) is not None
+    for odd in (rendered.ID, "\0", "\0x"):
+        assert rendered.fold(frame + odd) is None
     assert rendered.fold("<p>nobody</p>") is None

@@ -15,7 +15,7 @@ from sqlalchemy import event, exc, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from app import connections
+from app import aside, connections
 from app.accounts import throttle
 from app.accounts.models import Throttle
 from app.errors import DomainError, is_passing
@@ -41,7 +41,7 @@ def send(doctor, *ops):
 
 
 @pytest.fixture
-def broken(app: Flask):
+def broken(app: Flask, monkeypatch):
     """Every statement that begins with a word of `broken` fails as a database in trouble makes it fail."""
     failing: list[str] = []
 
@@ -49,6 +49,13 @@ def broken(app: Flask):
         if any(statement.startswith(word) for word in failing):
             raise OperationalError(statement, {}, sqlite3.OperationalError("database or disk is full"))
 
+    def aside_too(connection: Any, statement: str, values: Any) -> None:
+        if any(statement.replace('"', "").startswith(word) for word in failing):
+            raise sqlite3.OperationalError("database or disk is full")
+        really(connection, statement, values)
+
+    really = aside._patiently
+    monkeypatch.setattr(aside, "_patiently", aside_too)
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", before)
