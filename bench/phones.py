@@ -33,7 +33,7 @@ from tests.app.visits import sheets
 from tests.faults.phone import now
 from tests.faults.server import SECRET, Server
 
-BATCH = 50  # SYNC allows 100; as many as the raw reference commits at once
+BATCH = 100  # as many as a phone sends, and SYNC allows; the raw reference commits as many at once
 TIMEOUT_S = 600  # what is measured is the server, however busy the machine
 KEEPALIVE_LOST = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
@@ -75,6 +75,8 @@ def database(url: str) -> Iterator[Flask]:
 def serving(url: str, folder: Path, workers: int = 2) -> Iterator[Server]:
     server = Server(url, folder / "server.log", workers)
     server.start()
+    while len(server.worker_pids()) < workers:  # the first one answers before the others are there
+        time.sleep(0.01)
     try:
         yield server
     finally:
