@@ -145,7 +145,7 @@ def test_the_server_answers_and_stops_when_told(sqlite_template, tmp_path):
         server.send_signal(signal.SIGTERM)
         _, said = server.communicate(timeout=30)
     assert server.returncode == 0, said
-    assert "gthread" in said
+    assert "Using worker: Worker" in said
 
 
 def test_workers_count_together_and_speak_json(sqlite_template, tmp_path):
