@@ -67,8 +67,11 @@ def _row(
 def _signing_in(port: int, doctors: Sequence[phones.Person], each: int) -> Row:
     """With the real cost of a password; one after another for each caller."""
 
+    names: dict[phones.Caller, str] = {}
+
     def ask(caller: phones.Caller, _number: int) -> int:
-        body = {"username": doctors[0].username, "password": PASSWORD, "device_id": "bench-again"}
+        name = names.setdefault(caller, doctors[len(names) % len(doctors)].username)
+        body = {"username": name, "password": PASSWORD, "device_id": "bench-again"}
         answer = caller.post("/api/auth/login", json.dumps(body).encode())
         assert answer.status == 200, answer.raw[:200]
         return len(answer.raw)

@@ -1,56 +1,72 @@
-"""A crowd of connections is shared out among the workers."""
+"""A worker whose threads are all at work leaves new connections to one that is idle, for a moment."""
 
 from __future__ import annotations
 
-import os
 import socket
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.workers.gthread import TConn
 
-from tests.faults.drive import _migrate
-from tests.faults.server import PAUSE_S, Server
+from app import worker
+from app.worker import BREATH_S, Worker
 
-THREADS = 4  # of `flask serve`
-UNFINISHED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+THREADS, MOST = 2, 100
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    url = f"sqlite:///{tmp_path / 'workers.db'}"
-    _migrate(url)
-    server = Server(url, tmp_path / "server.log")
-    server.start()
-    yield server
-    server.kill()
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    at = [1000.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: at[0])
+    return at
 
 
-def connections_of(pid: int, port: int) -> int:
-    """Established connections to `port` that this process holds."""
-    mine = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        link = os.readlink(entry)
-        if link.startswith("socket:["):
-            mine.add(link[8:-1])
-    lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    return sum(1 for f in lines if f[1].endswith(f":{port:04X}") and f[3] == "01" and f[9] in mine)
+@pytest.fixture
+def accepting(clock: list[float]) -> Any:
+    """A worker on a real socket; what it accepts waits in its pool until `finish` is called."""
+    settings = Config()
+    settings.set("threads", THREADS)
+    settings.set("worker_connections", MOST)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        made = Worker(1, 1, [listener], None, 30, settings, None)
+        made.begun = []
+        made.tpool = type(
+            "Pool", (), {"submit": lambda _self, _do, conn: made.begun.append(conn) or Future()}
+        )()
+        yield made, listener
+        for conn in made.begun:
+            conn.close()
+        made.tmp.close()
 
 
-@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="asks Linux who holds which connection")
-def test_no_worker_takes_more_connections_than_it_can_begin_with(server: Server) -> None:
-    phones = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(2 * THREADS)]
+def call(listener: socket.socket) -> socket.socket:
+    return socket.create_connection(listener.getsockname(), timeout=10)
+
+
+def test_it_takes_a_breath_only_while_every_thread_is_at_work(accepting, clock) -> None:
+    made, listener = accepting
+    assert made.worker_connections == MOST
+    phones = []
+    for _ in range(THREADS):
+        assert made.worker_connections == MOST, "a thread is free: no waiting"
+        phones.append(call(listener))
+        made.accept(listener)
+    assert made.worker_connections == 0
+    clock[0] += BREATH_S
+    assert made.worker_connections == MOST, "nobody waits for ever"
+    phones.append(call(listener))
+    made.accept(listener)
+    assert made.worker_connections == 0
+    for conn in made.begun[:2]:
+        _finish(made, conn)
+    assert made.worker_connections == MOST, "a thread is free again"
     for phone in phones:
-        phone.sendall(UNFINISHED)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        held = [connections_of(pid, server.port) for pid in server.worker_pids()]
-        if sum(held) == len(phones):
-            break
-        time.sleep(PAUSE_S)
-    assert held == [THREADS, THREADS]
-    for phone in phones:
-        phone.sendall(b"\r\n")
-        assert phone.recv(12) == b"HTTP/1.1 200"
         phone.close()
+
+
+def _finish(made: Worker, conn: TConn) -> None:
+    done: Future[Any] = Future()
+    done.set_result(False)
+    made.finish_request(conn, done)
