@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -59,24 +60,37 @@ def instruments() -> Instruments:
     return Instruments()
 
 
+@contextmanager
+def _beside() -> Iterator[None]:
+    """What cannot be counted, on a full disk, must not turn an answer into another."""
+    with suppress(OSError):
+        yield
+
+
 def answered(method: str, endpoint: str, status: int, seconds: float) -> None:
-    known = instruments()
-    known.requests.labels(method, endpoint, str(status)).inc()
-    known.seconds.labels(endpoint).observe(seconds)
+    with _beside():
+        known = instruments()
+        known.requests.labels(method, endpoint, str(status)).inc()
+        known.seconds.labels(endpoint).observe(seconds)
 
 
 def read_from(by: str) -> None:
     """A page that may be old was read from the replica, or from the primary because the replica was `by`."""
-    instruments().reads.labels(by).inc()
+    with _beside():
+        instruments().reads.labels(by).inc()
 
 
 def pushed(
     ops: Iterable[Any], results: Iterable[dict[str, Any]], received_at: datetime, skew_s: float
 ) -> None:
     """A push that was judged: its operations with their results, in step."""
+    with _beside():
+        _pushed(ops, list(results), received_at, skew_s)
+
+
+def _pushed(ops: Iterable[Any], results: list[dict[str, Any]], received_at: datetime, skew_s: float) -> None:
     known = instruments()
     known.skew.observe(abs(skew_s))
-    results = list(results)
     for (status, code), count in Counter((one["status"], one.get("code", "")) for one in results).items():
         known.operations.labels(status, code).inc(count)
     for op, result in zip(ops, results, strict=True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import socket
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from app import create_app
 from tests.factories import VILLAGE, Factory, an_id_card
 from tests.faults.drive import drive, fresh_database
 from tests.faults.phone import Line
-from tests.faults.server import SECRET, Server
+from tests.faults.server import PAUSE_S, SECRET, Server
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_sqlite_locked_or_full_is_503_until_it_heals(folder) -> None:
         for pid in server.worker_pids():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         _refused(phone, full)
-        assert server.health() == 503
+        assert _health_of_all(server) == {503}, "a process that cannot even count its answer says so too"
         for pid in server.worker_pids():
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         _applied(phone, full)
@@ -70,6 +72,29 @@ def test_postgres_stopped_is_503_until_it_is_back(folder) -> None:
         assert server.health() == 200
         _applied(phone, second)
         assert len(phone.get("/api/sync/pull")["changes"]) == 2
+
+
+def _health_of_all(server: Server) -> set[int]:
+    """Asked by as many at once as there are threads: every process has to answer somebody."""
+    lines = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(8)]
+    for line in lines:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n")
+    while not all(_holds_one(pid, server.port) for pid in server.worker_pids()):
+        time.sleep(PAUSE_S)
+    for line in lines:
+        line.sendall(b"\r\n")
+    answers = [line.recv(12) for line in lines]
+    for line in lines:
+        line.close()
+    return {int(answer.split()[1]) for answer in answers}
+
+
+def _holds_one(pid: int, port: int) -> bool:
+    mine = {link.readlink().name for link in Path(f"/proc/{pid}/fd").iterdir()}
+    lines = [row.split() for row in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    return any(
+        row[1].endswith(f":{port:04X}") and row[3] == "01" and f"socket:[{row[9]}]" in mine for row in lines
+    )
 
 
 class _serving:
