@@ -37,11 +37,6 @@ def _promises(connection, _record):
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        import os
-
-        for x in os.environ.get("PRAGMAS", "").split(";"):
-            if x:
-                connection.execute("PRAGMA " + x)
     elif type(connection).__module__.startswith("psycopg"):
         # After waiting for the feed's lock the next statement must see what the former holder committed.
         connection.isolation_level = 2  # psycopg.IsolationLevel.READ_COMMITTED

@@ -160,7 +160,6 @@ def _observation(
 ) -> dict[str, Any]:
     is_figure = isinstance(value, int | float) and not isinstance(value, bool)
     return {
-        "id": steady_id("observation", person.key, visit_id, code, at=at),
         "patient_id": person.id,
         "visit_id": visit_id,
         "code": code,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -18,7 +18,7 @@ class Observation(db.Model):
     """One measured thing. `code` is the name grading knows it by (bp, adl …) or a measure (weight, bmi …).
 
     `value` is the figure itself, or an object for what has several parts: bp is {"sbp", "dbp"}; `number`
-    repeats a single figure for sums in SQL. `observed_at` orders two of one day.
+    repeats a single figure for sums in SQL. `observed_at` orders two of one day, `id` two of one moment.
     `source` is `visit`, or `register` for what the register said before a visit said otherwise.
     """
 
@@ -31,7 +31,9 @@ class Observation(db.Model):
         ),
     )  # fmt: skip
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))
     visit_id: Mapped[str | None] = mapped_column(String(36))
     code: Mapped[str] = mapped_column(String(30))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
+from math import inf
 from typing import Any
 
 from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, func, select
@@ -11,7 +12,6 @@ from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, func
 from app.extensions import db
 from app.observations.models import REMEMBERED, Observation
 from app.shared import bulk, clock
-from app.shared.ids import new_ids
 
 COLUMNS = (
     Observation.patient_id,
@@ -63,7 +63,6 @@ def rows(
     moment = at or datetime.combine(on, time(), clock.LOCAL)
     return [
         {
-            "id": made_id,
             "patient_id": patient_id,
             "visit_id": visit_id,
             "code": item["code"],
@@ -74,7 +73,7 @@ def rows(
             "observed_at": moment,
             "source": source,
         }
-        for made_id, item in zip(new_ids(len(values)), values, strict=True)
+        for item in values
     ]
 
 
@@ -82,9 +81,12 @@ def write(made: Iterable[Mapping[str, Any]]) -> None:
     bulk.insert_rows(db.session(), Observation, made)
 
 
-def place(row: Mapping[str, Any]) -> tuple[date, datetime, str, str]:
-    """Where a row stands among others of its code: the greatest is the newest. The same as IN_ORDER."""
-    return row["observed_on"], row["observed_at"], row["visit_id"] or "", row["id"]
+def place(row: Mapping[str, Any]) -> tuple[date, datetime, str, float]:
+    """Where a row stands among others of its code: the greatest is the newest, the last of equals.
+
+    The same as IN_ORDER; what is not written yet has no `id`, and comes after what is.
+    """
+    return row["observed_on"], row["observed_at"], row["visit_id"] or "", row.get("id", inf)
 
 
 def forget_visit(patient_id: str, visit_id: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, delete, select
 from sqlalchemy.orm import Session
+
+from app.shared import prepared
 
 Model = TypeVar("Model")
 
@@ -29,48 +31,7 @@ def insert_rows(session: Session, model: type[Any], rows: Iterable[Mapping[str, 
     """The same for dicts. Flushes nothing that the session holds."""
     if values := list(rows):
         connection = session.connection()
-        _Insert.of(_table(model), connection.dialect, tuple(values[0])).run(connection, values)
-
-
-class _Insert:
-    """An INSERT worked out once: for each row nothing is left but to turn its values into the driver's."""
-
-    _made: ClassVar[dict[tuple[Table, type[Dialect], tuple[str, ...]], _Insert]] = {}
-
-    def __init__(self, table: Table, dialect: Dialect, given: Sequence[str]) -> None:
-        """`given`: names of columns; the others are NULL, numbered by the database, or have a default."""
-        fixed = {
-            column.name: getattr(column.default, "arg", None)
-            for column in table.columns
-            if column.name not in given and column.default is not None and column.default.is_scalar
-        }
-        names = [column.name for column in table.columns if column.name in given or column.name in fixed]
-        compiled = insert(table).compile(dialect=dialect, column_keys=names)
-        self._sql, self._by_place, self._fixed = str(compiled), compiled.positional, fixed
-        kinds = ((name, table.columns[name].type.dialect_impl(dialect)) for name in names)
-        self._values = [(name, kind.bind_processor(dialect)) for name, kind in kinds]
-
-    @classmethod
-    def of(cls, table: Table, dialect: Dialect, given: tuple[str, ...]) -> _Insert:
-        key = table, type(dialect), given
-        if key not in cls._made:
-            cls._made[key] = cls(table, dialect, given)
-        return cls._made[key]
-
-    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        columns = [self._column(rows, name, turn) for name, turn in self._values]
-        if self._by_place:
-            connection.exec_driver_sql(self._sql, list(zip(*columns, strict=True)))
-        else:
-            names = [name for name, _ in self._values]
-            each = zip(*columns, strict=True)
-            connection.exec_driver_sql(self._sql, [dict(zip(names, one, strict=True)) for one in each])
-
-    def _column(
-        self, rows: Sequence[Mapping[str, Any]], name: str, turn: Callable[[Any], Any] | None
-    ) -> list[Any]:
-        given = [self._fixed[name]] * len(rows) if name in self._fixed else [row[name] for row in rows]
-        return given if turn is None else [turn(value) for value in given]
+        prepared.insertion(_table(model), connection.dialect, tuple(values[0])).run(connection, values)
 
 
 class Desk(Generic[Model]):
@@ -88,11 +49,11 @@ class Desk(Generic[Model]):
 
     def lay_out(self, session: Session, condition: ColumnElement[bool]) -> list[Model]:
         """The rows for which `condition` is true."""
-        found = session.execute(select(self._table).where(condition)).mappings()
-        made = []
-        for row in found:
-            one = draft(self._model, **row)
-            self._read[row[self._key]] = one, dict(row)
+        names, made = self._table.columns.keys(), []
+        for row in session.execute(select(self._table).where(condition)).all():
+            read = dict(zip(names, row, strict=True))
+            one = draft(self._model, **read)
+            self._read[read[self._key]] = one, read
             made.append(one)
         return made
 
@@ -136,17 +97,13 @@ class Desk(Generic[Model]):
             for name, value in vars(one).items()
             if value != self._read[key][1][name]
         }
-        ordered = [column.name for column in self._table.columns if column.name in names]
-        statement = (
-            update(self._table)
-            .where(self._table.c[self._key] == bindparam("row_key"))
-            .values({name: bindparam(f"new_{name}") for name in ordered})
-        )
+        ordered = tuple(column.name for column in self._table.columns if column.name in names)
         rows = [
             {"row_key": key, **{f"new_{name}": getattr(one, name) for name in ordered}}
             for key, one in changed.items()
         ]
-        session.execute(statement, rows)
+        connection = session.connection()
+        prepared.change(self._table, connection.dialect, self._key, ordered).run(connection, rows)
 
     def _expire(self, session: Session, keys: Iterable[str]) -> None:
         for key in keys:

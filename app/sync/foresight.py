@@ -63,11 +63,11 @@ def foresee(user: User, batch: Batch) -> None:
     if kind is None or kind.together is None or any(op.kind is not kind for op in batch.ops):
         return
     try:
-        with remembering(), feed.unlocked(), db.session.no_autoflush:
+        with remembering() as read, feed.unlocked(), db.session.no_autoflush:
             judge = Judge(user, batch.ops, batch.received_at, batch.skew)
             if judge.past.is_empty():
                 work = kind.together(user, [looked.raw["payload"] for looked in batch.ops])
-                batch.foreseen = _foreseen(judge, work)
+                batch.foreseen = _foreseen(judge, work, read)
     except (Rejected, Conflict, feed.NotLocked):
         pass  # to be told under the lock
     except SQLAlchemyError:
@@ -78,7 +78,7 @@ def foresee(user: User, batch: Batch) -> None:
         db.session.rollback()
 
 
-def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
+def _foreseen(judge: Judge, work: Together, read: list[object]) -> Foreseen | None:
     results, kept = [], []
     for looked in judge.ops:
         pace.give_way()
@@ -92,7 +92,7 @@ def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
     if session.new or session.deleted:
         return None  # nobody who is taken in together makes or drops objects
     changed = list(session.dirty)
-    for one in changed:
+    for one in read:  # a session that ends a transaction has work with each object it holds
         session.expunge(one)
     return Foreseen(work, results, kept, changed)
 

@@ -31,6 +31,7 @@ from app.sync.models import Revision
 from app.sync.registry import Applied, Conflict, Kind, Op, Rejected, kinds
 
 log = logging.getLogger("nuanxun")
+HELD = "sync.remembered"
 Apply = Callable[[Op], Applied]
 Result = dict[str, Any]
 
@@ -60,19 +61,24 @@ class Past:
 
 
 @contextmanager
-def remembering() -> Iterator[None]:
-    """Within, what was read once is not read again: by itself the session holds its objects weakly."""
-    held: list[object] = []
+def remembering() -> Iterator[list[object]]:
+    """Within, what was read once is not read again: by itself the session holds its objects weakly.
 
-    def hold(_session: Session, instance: object) -> None:
-        held.append(instance)
-
-    session = db.session()
-    event.listen(session, "loaded_as_persistent", hold)
+    Yields what has been read so far.
+    """
+    info = db.session().info
+    held: list[object] = info.setdefault(HELD, [])
     try:
-        yield
+        yield held
     finally:
-        event.remove(session, "loaded_as_persistent", hold)
+        info.pop(HELD, None)
+
+
+@event.listens_for(Session, "loaded_as_persistent")
+def _hold(session: Session, instance: object) -> None:
+    held: list[object] | None = session.info.get(HELD)
+    if held is not None:
+        held.append(instance)
 
 
 class Judge:

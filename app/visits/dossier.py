@@ -92,7 +92,7 @@ class Dossier:
             self.unwritten.append(row)
             held = self.newest.get(row["code"])
             if row["code"] in REMEMBERED and (
-                held is None or observations.place(row) > observations.place(held)
+                held is None or observations.place(row) >= observations.place(held)
             ):
                 self.newest[row["code"]] = row
 

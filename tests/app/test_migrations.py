@@ -103,12 +103,14 @@ def test_every_migration_goes_down_and_up_with_everything_stored(
     monkeypatch.setattr("app.sync.routes.PUSHES_A_MINUTE", 1000)  # thousands of visits come from one phone
     done = fill(Factory(empty), visits=pytestconfig.getoption("--migration-visits"))
     db.session.remove()
-    everywhere = {table: set.intersection(*(shape[table] for shape in shapes.values())) for table in CLINICAL}
+    everywhere = {
+        table: _names(set.intersection(*(shape[table] for shape in shapes.values()))) for table in CLINICAL
+    }
     before = _content(everywhere)
     assert before["revisions"]["rows"] == len(done) and all(table["rows"] for table in before.values())
     for step in steps:
         there, back = shapes[step.revision], shapes[str(step.down_revision)]
-        both = {table: there[table] & back[table] for table in there.keys() & back.keys()}
+        both = {table: _names(there[table] & back[table]) for table in there.keys() & back.keys()}
         wanted = _content(both)
         for move, revision in ((downgrade, step.down_revision), (upgrade, step.revision)) * 2:
             move(revision=str(revision))
@@ -176,7 +178,12 @@ def test_relatives_bound_before_consents_keep_what_they_saw(empty: Flask) -> Non
     upgrade()
 
 
+Shape = dict[str, set[tuple[str, str]]]
 CLINICAL = ("patients", "visits", "observations", "revisions", "grade_records", "orders", "plan_items")
+
+
+def _names(columns: set[tuple[str, str]]) -> set[str]:
+    return {name for name, _ in columns}
 
 
 def _content(only: dict[str, set[str]]) -> content.Known:
@@ -184,10 +191,15 @@ def _content(only: dict[str, set[str]]) -> content.Known:
         return content.take(connection, only)
 
 
-def _columns() -> dict[str, set[str]]:
+def _columns() -> Shape:
+    """By table: names and kinds of columns. One that becomes something else is another column."""
     with db.engine.connect() as connection:
         tables = content.tables(connection)
-    return {table.name: set(table.columns.keys()) for table in tables if table.name != content.VERSION_TABLE}
+    return {
+        table.name: {(column.name, type(column.type).__name__) for column in table.columns}
+        for table in tables
+        if table.name != content.VERSION_TABLE
+    }
 
 
 def test_audit_lines_written_before_the_chain_become_part_of_it(empty: Flask) -> None:
