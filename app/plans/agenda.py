@@ -104,7 +104,6 @@ def load(patient_ids: Iterable[str]) -> Agendas:
     for item in found.desk.lay_out(db.session(), and_(mine, PlanItem.done_on.is_(None))):
         found[item.patient_id].open[item.form] = item
     columns = (PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on)
-    columns = (PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on)
     history = select(*columns).where(mine, PlanItem.done_on.is_not(None))
     for patient_id, form, on, asked_on in db.session.execute(history):
         if on is not None:

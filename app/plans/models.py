@@ -16,7 +16,10 @@ class PlanItem(db.Model):
     """
 
     __tablename__ = "plan_items"
-    __table_args__ = (Index(None, "patient_id", "done_on"), Index(None, "done_on", "due_on"))
+    __table_args__ = (
+        Index("ix_plan_items_history", "patient_id", "form", "done_on", "asked_on"),
+        Index(None, "done_on", "due_on"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))

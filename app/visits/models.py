@@ -20,7 +20,9 @@ class Visit(db.Model):
     """
 
     __tablename__ = "visits"
-    __table_args__ = (Index(None, "patient_id", "visited_on"),)
+    __table_args__ = (
+        Index("ix_visits_newest", "patient_id", "form", "visited_on", "visited_at", "voided", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))
