@@ -7,7 +7,18 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, Connection, Dialect, Insert, Table, Update, bindparam, insert, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Dialect,
+    Insert,
+    Table,
+    Update,
+    bindparam,
+    insert,
+    update,
+)
 from sqlalchemy.types import TypeEngine
 
 Turn = Callable[[Any], Any]
