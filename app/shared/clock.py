@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 LOCAL = ZoneInfo("Asia/Shanghai")
@@ -36,6 +37,7 @@ def local_date(moment: datetime) -> date:
     return moment.astimezone(LOCAL).date()
 
 
+@lru_cache(maxsize=1024)  # an operation's are asked for by its shape, its rules and its form
 def parse_moment(text: str) -> datetime:
     """An aware moment from RFC 3339 text. Raises ValueError when malformed or without offset."""
     if not _MOMENT.fullmatch(text):

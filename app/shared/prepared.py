@@ -19,7 +19,7 @@ from sqlalchemy import (
     insert,
     update,
 )
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Turn = Callable[[Any], Any]
 
@@ -89,7 +89,8 @@ def _turn(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[list[Any]], list
     turn = kind.bind_processor(dialect)
     if turn is None:
         return None
-    few = kind.python_type in (date, datetime)  # rows of one batch share most of their days and moments
+    plain = kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    few = plain.python_type in (date, datetime)  # rows of one batch share most of their days and moments
     return (lambda values: _turned_once(values, turn)) if few else (lambda values: [*map(turn, values)])
 
 

@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 MAX_INTEGER = 2**53
 MAX_DEPTH = 16
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+ODD_FIGURE = re.compile(rb"(?:^|[:,\[])-?(?:0\.0000|[0-9.]+e|[0-9]{16})")
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -133,5 +136,9 @@ def sound(value: Any, depth: int = 1) -> bool:
 
 
 def canonical(value: Any) -> str:
-    """Sorted keys, no spaces: two operations are the same when this text is (SYNC rule 3.4)."""
-    return _canonical(value)
+    """Sorted keys, no spaces: two operations are the same when this text is (SYNC rule 3.4).
+
+    As the standard library writes it, for what was stored by it: orjson writes 1e-05 and the like otherwise.
+    """
+    made = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return _canonical(value) if ODD_FIGURE.search(made) else made.decode()

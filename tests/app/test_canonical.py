@@ -1,0 +1,38 @@
+"""Two operations are the same by a text that must stay what it was: its digests are kept for ever."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.shared.strictjson import MAX_INTEGER, canonical
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+figures = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1, 1) | st.floats(1e14, 1e18)
+leaves = st.none() | st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | figures | texts
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4)
+)
+
+
+def by_the_standard_library(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+@settings(max_examples=1000)
+@given(values)
+def test_it_is_what_the_standard_library_writes(value: Any) -> None:
+    assert canonical(value) == by_the_standard_library(value)
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [1e-05, -1e-05, 1e-04, 12345e-9, 1e15, 1e16, -1e16, 1.5e16, 123456789012345680.0, 1e22, 5e-324, -0.0],
+)
+def test_figures_that_orjson_writes_otherwise(figure: float) -> None:
+    for value in (figure, [figure], {"a": figure}, {"a": [1, figure]}):
+        assert canonical(value) == by_the_standard_library(value)
