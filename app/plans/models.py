@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
+
+DONE, OPEN = text("done_on IS NOT NULL"), text("done_on IS NULL")  # each has an index that needs no row
 
 
 class PlanItem(db.Model):
@@ -17,9 +19,15 @@ class PlanItem(db.Model):
 
     __tablename__ = "plan_items"
     __table_args__ = (
-        Index("ix_plan_items_history", "patient_id", "form", "done_on", "asked_on"),
-        Index(None, "done_on", "due_on"),
-    )
+        Index(
+            "ix_plan_items_history", "patient_id", "form", "done_on", "asked_on",
+            sqlite_where=DONE, postgresql_where=DONE,
+        ),
+        Index(
+            "ix_plan_items_open", "patient_id", "form", "due_on", "label",
+            sqlite_where=OPEN, postgresql_where=OPEN,
+        ),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))

@@ -103,7 +103,11 @@ def panel(user: User, today: date) -> list[Row]:
 def _panel(asker: scope.Asker) -> Select[*tuple[Any, ...]]:
     """Columns, not records: of the register and the grade a list shows little."""
     p = Patient
-    visited = select(func.max(PlanItem.done_on)).where(PlanItem.patient_id == p.id).scalar_subquery()
+    visited = (
+        select(func.max(PlanItem.done_on))
+        .where(PlanItem.patient_id == p.id, PlanItem.done_on.is_not(None))
+        .scalar_subquery()
+    )
     return (
         select(
             p.id, p.name, p.name_py, p.sex, p.birth_date, p.village_code, p.town_code, p.phone,

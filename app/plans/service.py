@@ -59,7 +59,7 @@ def held_colour(grade: CurrentGrade | None) -> str | None:
 
 def forget_visit(patient_id: str, visit_id: str) -> None:
     """The visit was voided: it did nothing. Follow with `refresh`."""
-    its_own = PlanItem.patient_id == patient_id, PlanItem.visit_id == visit_id
+    its_own = PlanItem.patient_id == patient_id, PlanItem.visit_id == visit_id, PlanItem.done_on.is_not(None)
     db.session.execute(delete(PlanItem).where(*its_own))
 
 
