@@ -7,7 +7,6 @@ queue for one lock. What this proves and what not: docs/decisions/0021-audit-cha
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -241,7 +240,7 @@ def _link(key: bytes, before: Link, line_id: int, mac: str) -> str:
 
 def _mac(key: bytes, content: Iterable[object]) -> str:
     text = strictjson.canonical(list(content))
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _same(one: str, other: str) -> bool:

@@ -138,7 +138,11 @@ def sound(value: Any, depth: int = 1) -> bool:
 def canonical(value: Any) -> str:
     """Sorted keys, no spaces: two operations are the same when this text is (SYNC rule 3.4).
 
-    As the standard library writes it, for what was stored by it: orjson writes 1e-05 and the like otherwise.
+    As the standard library writes it, for what was stored by it: orjson writes 1e-05 and the like otherwise,
+    and knows no lone surrogates.
     """
-    made = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    try:
+        made = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return _canonical(value)
     return _canonical(value) if ODD_FIGURE.search(made) else made.decode()
