@@ -3,7 +3,8 @@
 For lines that stand on their own and say what has happened anyway: that somebody has read a record. On SQLite
 a transaction of three calls holds the only write lock while threads of this process wait in turn for the
 interpreter, and four readers at once would spend most of their time waiting for each other. In one call
-SQLite takes the lock, writes and lets go before any Python runs again.
+SQLite takes the lock, writes and lets go before any Python runs again. On PostgreSQL it is one way there and
+back instead of three.
 """
 
 from __future__ import annotations
@@ -16,36 +17,52 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Table, event
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Dialect, Engine, Table, event
 from sqlalchemy.exc import OperationalError
 
+from app.config import POOLER
 from app.connections import POLL_S, SQLITE_BUSY_MS
+from app.extensions import one_by_one, writing
 
 MOST = 500  # rows in one statement; SQLite takes 32,766 values
-_DIALECT = sqlite.dialect()
 
-# Connections of their own, for as long as the engine keeps its own: made NORMAL and impatient once, so that
-# nothing is switched back and forth. NORMAL waits for no disk: a killed program loses nothing, a power cut
-# may, until something durable is written.
+# Connections of their own to SQLite, for as long as the engine keeps its own: made NORMAL and impatient once,
+# so that nothing is switched back and forth. NORMAL waits for no disk: a killed program loses nothing, a
+# power cut may, until something durable is written.
 _idle: WeakKeyDictionary[Engine, deque[sqlite3.Connection]] = WeakKeyDictionary()
 
 
 def insert(engine: Engine, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Store `rows`, of which all have the same columns, in an SQLite database; they stand when this returns.
+    """Store `rows`, of which all have the same columns; they stand when this returns.
 
-    Raises OperationalError when the database cannot be written, or is not free for five seconds.
+    Raises OperationalError when the database cannot be written, or (SQLite) is not free for five seconds.
     """
+    lite = engine.dialect.name == "sqlite"
     for start in range(0, len(rows), MOST):
         part = rows[start : start + MOST]
         names = tuple(part[0])
-        binds = _binds(table, names)
+        binds = _binds(table, names, engine.dialect)
         values = [bind(row[name]) for row in part for name, bind in zip(names, binds, strict=True)]
-        statement = _statement(table, names, len(part))
-        try:
-            _execute(engine, statement, values)
-        except sqlite3.Error as error:
-            raise OperationalError(statement, None, error) from error
+        statement = _statement(table, names, len(part), "?" if lite else "%s")
+        (_lite if lite else _postgres)(engine, statement, values)
+
+
+def _postgres(engine: Engine, statement: str, values: list[Any]) -> None:
+    """Behind a pooler in a transaction, at whose beginning it is promised anew that what is written lasts."""
+    pooled = engine.get_execution_options().get(POOLER) == "transaction"
+    token = writing.set(True)
+    try:
+        with (engine if pooled else one_by_one(engine)).begin() as connection:
+            connection.exec_driver_sql(statement, tuple(values))
+    finally:
+        writing.reset(token)
+
+
+def _lite(engine: Engine, statement: str, values: list[Any]) -> None:
+    try:
+        _execute(engine, statement, values)
+    except sqlite3.Error as error:
+        raise OperationalError(statement, None, error) from error
 
 
 def _execute(engine: Engine, statement: str, values: list[Any]) -> None:
@@ -93,15 +110,15 @@ def _close(engine: Engine) -> None:
 
 
 @cache
-def _statement(table: Table, names: tuple[str, ...], rows: int) -> str:
-    one = f"({', '.join('?' * len(names))})"
+def _statement(table: Table, names: tuple[str, ...], rows: int, mark: str) -> str:
+    one = f"({', '.join([mark] * len(names))})"
     columns = ", ".join(f'"{name}"' for name in names)
     return f'INSERT INTO "{table.name}" ({columns}) VALUES {", ".join([one] * rows)}'  # noqa: S608  no values
 
 
 @cache
-def _binds(table: Table, names: tuple[str, ...]) -> tuple[Callable[[Any], Any], ...]:
-    found = (table.c[name].type.dialect_impl(_DIALECT).bind_processor(_DIALECT) for name in names)
+def _binds(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[Callable[[Any], Any], ...]:
+    found = (table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names)
     return tuple(bind or _as_it_is for bind in found)
 
 

@@ -234,7 +234,6 @@ def engine_options(url: str, settings: Settings) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": 5, "check_same_thread": False}}
     return {
-        "pool_pre_ping": True,
         "pool_size": settings.database_pool,
         "max_overflow": settings.database_overflow,
         "pool_recycle": 1800,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import select
 import sqlite3
 import time
 from contextlib import suppress
 from functools import cache
 
 from sqlalchemy import Engine, Pool, event
+from sqlalchemy.exc import InvalidatePoolError
 
 from app.config import POOLER
 from app.extensions import durable, patience, writing
@@ -25,6 +27,8 @@ def watch() -> None:
     event.listen(Engine, "commit", _give_turn)
     event.listen(Engine, "rollback", _give_turn)
     event.listen(Pool, "checkin", _give_turn_of_a_lost_connection)
+    event.listen(Pool, "checkin", _note_use)
+    event.listen(Pool, "checkout", _still_there)
 
 
 def _promises(connection, _record):
@@ -37,7 +41,7 @@ def _promises(connection, _record):
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-    elif type(connection).__module__.startswith("psycopg"):
+    elif _is_postgres(connection):
         # After waiting for the feed's lock the next statement must see what the former holder committed.
         connection.isolation_level = 2  # psycopg.IsolationLevel.READ_COMMITTED
         # Only what is too weak is lifted: `remote_apply` and the like stay.
@@ -46,6 +50,55 @@ def _promises(connection, _record):
             " WHERE current_setting('synchronous_commit') = 'off'"
         )
         connection.commit()
+
+
+USED_AT = "used_at"
+TRUSTED_S = 5  # a connection used so short a while ago is asked nothing
+
+
+def _is_postgres(connection):
+    return type(connection).__module__.startswith("psycopg")
+
+
+def _note_use(_connection, record):
+    if record is not None:
+        record.info[USED_AT] = time.monotonic()
+
+
+def _still_there(connection, record, _fairy):
+    """Before a connection of the pool is used again: is there still somebody at the other end?
+
+    A server that stops, or throws us out, says so, and then there is something to read on a connection that
+    waits for nothing: to look costs no way there and back. One that vanished without a word is only found out
+    by asking, which is done when the connection has rested.
+    """
+    used_at = record.info.get(USED_AT)
+    if used_at is None or not _is_postgres(connection):
+        return
+    rested = time.monotonic() - used_at > TRUSTED_S
+    if (rested or _has_word(connection)) and not _answers(connection):
+        raise InvalidatePoolError  # this one, and all that were opened before
+
+
+def _has_word(connection):
+    if connection.closed:
+        return True
+    line = select.poll()
+    line.register(connection.fileno(), select.POLLIN)
+    return bool(line.poll(0))
+
+
+def _answers(connection):
+    import psycopg
+
+    usual = connection.autocommit
+    try:
+        connection.autocommit = True
+        connection.execute("")
+        connection.autocommit = usual
+    except psycopg.Error:
+        return False
+    return True
 
 
 # Writers of this process come in the order in which they asked; between processes SQLite knows no order.

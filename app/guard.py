@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.errors import DomainError, Forbidden, NotFound, respond, wants_json
-from app.extensions import db, writing
+from app.extensions import asking, db, writing
 from app.shared import scope_table
 from app.shared.ids import new_id
 from app.shared.strictjson import escape, storable
@@ -119,12 +119,14 @@ def init_app(app: Flask) -> None:
 def _open_request() -> None:
     given = request.headers.get("X-Request-Id", "") if current_app.config["BEHIND_PROXY"] else ""
     g.request_id = given if REQUEST_ID.fullmatch(given) else new_id()
+    g.asking_token = asking.set(request.method in SAFE_METHODS)
 
 
 def _close_request(_error: BaseException | None) -> None:
-    token = g.pop("writing_token", None)
-    if token is not None:
-        writing.reset(token)
+    for name, told in (("writing_token", writing), ("asking_token", asking)):
+        token = g.pop(name, None)
+        if token is not None:
+            told.reset(token)
 
 
 def _same_origin() -> None:

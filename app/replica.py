@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 from flask_login import current_user
-from sqlalchemy import Engine, text
+from sqlalchemy import BigInteger, Engine, String, column, select, table, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -27,7 +27,7 @@ log = logging.getLogger("nuanxun")
 SEEN = "seen"  # cookie: the newest feed number this browser wrote or was shown
 REACHED = "feed.reached"  # session.info: the feed number of what this request committed (sync/feed.py)
 AWAY_S = 10  # after a failure pages go to the primary for so long, without trying
-HERE = text("SELECT seq, epoch FROM feed_head")
+HERE = select(column("seq", BigInteger), column("epoch", String)).select_from(table("feed_head"))
 THERE = text(
     "SELECT seq, epoch, pg_is_in_recovery() AS follows,"
     " extract(epoch FROM now() - pg_last_xact_replay_timestamp()) AS lag_s FROM feed_head"

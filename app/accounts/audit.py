@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from app import aside
 from app.accounts import audit_chain
 from app.accounts.models import AuditLine
-from app.extensions import db, writing
+from app.extensions import db
 from app.shared import bulk, clock
 from app.shared.ids import is_id, new_id
 
@@ -118,13 +118,15 @@ def write_denial(response: Response) -> Response:
 def apart(lines: Iterable[dict[str, Any]]) -> None:
     """Write lines in a transaction of their own; into the log when the database cannot be written.
 
-    They are written when this returns, and a killed server does not lose them. A power cut may, for as long
-    as nothing else is written: an answer does not wait for the disk to say that somebody has read something.
+    They are written when this returns, and a killed server does not lose them. On SQLite a power cut may, for
+    as long as nothing else is written: an answer does not wait there for the disk to say that somebody has
+    read something.
     """
     told = [{**one, "user": _who(one.get("user"))} for one in lines]
     db.session.rollback()
     try:
-        _write_apart([line(**one) for one in told])
+        lines = [line(**one) for one in told]
+        aside.insert(db.engine, cast(Table, AuditLine.__table__), [vars(one) for one in lines])
     except OperationalError:
         for one in told:
             log.warning(
@@ -132,21 +134,6 @@ def apart(lines: Iterable[dict[str, Any]]) -> None:
                 one["action"], one.get("object_id"), one.get("patient_id"), one.get("result", "ok"),
                 g.get("user_id"), g.get("request_id"),
             )  # fmt: skip
-
-
-def _write_apart(lines: list[AuditLine]) -> None:
-    if db.engine.dialect.name == "sqlite":
-        aside.insert(db.engine, cast(Table, AuditLine.__table__), [vars(one) for one in lines])
-        return
-    token = writing.set(True)
-    try:
-        write(lines)
-        db.session.commit()
-    except OperationalError:
-        db.session.rollback()
-        raise
-    finally:
-        writing.reset(token)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 from flask import current_app
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import Table, and_, bindparam, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.accounts import attempts, audit, passwords, second_factor, steps
 from app.accounts.codes import digest
@@ -89,8 +91,7 @@ def finish_sign_in(token: str, code: str, *, address: str, instead_of: str) -> s
 
 def enter(user: User, attempt: attempts.Attempt, where: Where, *, means: str) -> str:
     """Everything asked for was right: open the session. Commits. Raises DomainError for a revoked phone."""
-    device = _device(user, where.device_id, where.device_name)
-    if device.revoked_at is not None:
+    if _on_device(user, where.device_id, where.device_name) is not None:
         audit.note("session.begin", object_id=where.device_id, result="device_revoked", user=user)
         db.session.commit()
         raise revoked()
@@ -182,12 +183,12 @@ def seen(session: LoginSession) -> None:
     if not is_stale(session):
         return
     now = clock.now()
-    session.last_seen_at = now
-    db.session.execute(
+    db.session.execute(  # before the session, as `enter` does, or they might wait for each other
         update(Device)
         .where(Device.device_id == session.device_id, Device.user_id == session.user_id)
         .values(last_seen_at=now)
     )
+    session.last_seen_at = now
 
 
 def is_stale(session: LoginSession) -> bool:
@@ -269,11 +270,16 @@ def revoked() -> DomainError:
     )
 
 
-def _device(user: User, device_id: str, device_name: str) -> Device:
-    known = db.session.scalar(select(Device).where(Device.device_id == device_id, Device.user_id == user.id))
+def _on_device(user: User, device_id: str, device_name: str) -> datetime | None:
+    """Note that they sign in on this phone; returns when it was revoked.
+
+    One statement: whoever taps twice signs in twice at once, on a phone that nobody knows yet.
+    """
+    insert = sqlite.insert if db.engine.dialect.name == "sqlite" else postgresql.insert
     now = clock.now()
-    if known is None:
-        known = Device(
+    noted = (
+        insert(cast(Table, Device.__table__))
+        .values(
             id=new_id(),
             device_id=device_id,
             user_id=user.id,
@@ -281,9 +287,10 @@ def _device(user: User, device_id: str, device_name: str) -> Device:
             first_seen_at=now,
             last_seen_at=now,
         )
-        db.session.add(known)
-    known.last_seen_at = now
-    return known
+        .on_conflict_do_update(index_elements=["device_id", "user_id"], set_={"last_seen_at": now})
+        .returning(Device.revoked_at)
+    )
+    return db.session.scalar(noted)
 
 
 def _open_session(user: User, device_id: str, means: str) -> str:

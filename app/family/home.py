@@ -28,8 +28,7 @@ from app.sync import feed
 ORDERS_SHOWN = 3
 
 
-def context(user: User) -> dict[str, Any]:
-    links = patients.links_of(user)
+def context(user: User, links: patients.Links) -> dict[str, Any]:
     ids = [patient.id for _, patient in links]
     agreed = consents.standing(link.id for link, _ in links)
     grades = grading.current_many(ids)
@@ -56,22 +55,24 @@ def context(user: User) -> dict[str, Any]:
         "emergency_phone": current_app.config["EMERGENCY_PHONE"],
         "unread": notices.unread_count(user),
         "ops": order_pages.ops_of(shown),
-        "words": order_pages.words_block(user),
+        "words": order_pages.words_block(user, links),
     }
 
 
-def newest(user: User) -> int:
+def newest(user: User, links: patients.Links) -> int:
     """The newest feed number about anybody this relative is bound to."""
-    people = [patient.id for _, patient in patients.links_of(user)]
-    return max([feed.left_at(user), *feed.touched(people).values()])
+    return max([feed.left_at(user), *feed.touched(patient.id for _, patient in links).values()])
 
 
 def pack_pages(user: User) -> Iterable[PackPage]:
     if user.role == "family":
-        seq = newest(user)
-        yield PackPage(
-            "/family", seq, lambda: render_template("family/home.html", page_rev=rev(seq), **context(user))
-        )
+        seq = newest(user, patients.links_of(user))
+
+        def render() -> str:
+            now = context(user, patients.links_of(user))
+            return render_template("family/home.html", page_rev=rev(seq), **now)
+
+        yield PackPage("/family", seq, render)
 
 
 def _person(

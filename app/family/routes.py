@@ -11,6 +11,7 @@ from app.accounts import audit
 from app.family import home, readers
 from app.guard import may
 from app.patients import scope
+from app.patients import service as patients
 from app.pwa.registry import rev
 from app.shared.page import page
 
@@ -21,10 +22,12 @@ bp = Blueprint("family", __name__)
 @may("home")
 def index() -> Response:
     user = current_user._get_current_object()
-    context = home.context(user)
+    links = patients.links_of(user)
+    seq = home.newest(user, links)  # before what it speaks of is read
+    context = home.context(user, links)
     for person in context["people"]:
         audit.read("patient.read", person["patient"].id, patient_id=person["patient"].id)
-    return page("family/home.html", rev=rev(home.newest(user)), **context)
+    return page("family/home.html", rev=rev(seq), **context)
 
 
 @bp.get("/family/<patient_id>/readers")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, select
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -67,9 +67,12 @@ def current(patient_id: str) -> CurrentGrade | None:
     return db.session.get(CurrentGrade, patient_id)
 
 
+_CURRENT = select(CurrentGrade).where(CurrentGrade.patient_id.in_(bindparam("ids", expanding=True)))
+
+
 def current_many(patient_ids: Iterable[str]) -> dict[str, CurrentGrade]:
-    statement = select(CurrentGrade).where(CurrentGrade.patient_id.in_(list(patient_ids)))
-    return {grade.patient_id: grade for grade in db.session.scalars(statement)}
+    found = db.session.scalars(_CURRENT, {"ids": list(patient_ids)})
+    return {grade.patient_id: grade for grade in found}
 
 
 def history(patient_id: str) -> list[GradeRecord]:

@@ -38,8 +38,8 @@ class State:
 
 def _size() -> Metric:
     lite = db.engine.dialect.name == "sqlite"
-    pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-    size = db.session.scalar(text(pages if lite else "SELECT pg_database_size(current_database())"))
+    pages = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+    size = db.session.scalar(pages if lite else select(func.pg_database_size(func.current_database())))
     return GaugeMetricFamily("nuanxun_database_bytes", "Size of the database", float(size or 0))
 
 

@@ -192,10 +192,13 @@ def ops_of(orders: Iterable[Order]) -> list[dict[str, Any]]:
 # ---- /orders/<id>
 
 
-def words_block(user: User) -> dict[str, dict[str, Any]]:
-    """States and services in words, for what the phone shows before the server knows of it."""
+def words_block(user: User, links: patients.Links | None = None) -> dict[str, dict[str, Any]]:
+    """States and services in words, for what the phone shows before the server knows of it. `links` of a
+    relative, where they have been read."""
     family = user.role == "family"
-    called = {p.id: link.relation for link, p in patients.links_of(user)} if family else {}
+    if family and links is None:
+        links = patients.links_of(user)
+    called = {p.id: link.relation for link, p in links or ()}
     return {
         "states": {s.key: s.family if family else s.staff for s in machine().states.values() if s.active},
         "services": {line.code: [line.short, line.icon] for line in catalogue().offered()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select
 
 from app.accounts.models import User
 from app.errors import DomainError, NotFound
@@ -66,12 +66,14 @@ def of_patient(patient_id: str, limit: int | None = None) -> list[Order]:
     return list(db.session.scalars(statement))
 
 
+_OF_PATIENTS = select(Order).where(Order.patient_id.in_(bindparam("ids", expanding=True))).order_by(*NEWEST)
+
+
 def of_patients(patient_ids: Iterable[str]) -> dict[str, list[Order]]:
     """Patient id -> orders, newest change first; every id is present."""
     found: dict[str, list[Order]] = {i: [] for i in patient_ids}
     if found:
-        statement = select(Order).where(Order.patient_id.in_(list(found))).order_by(*NEWEST)
-        for order in db.session.scalars(statement):
+        for order in db.session.scalars(_OF_PATIENTS, {"ids": list(found)}):
             found[order.patient_id].append(order)
     return found
 

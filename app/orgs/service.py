@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, bindparam, select
 
 from app.extensions import db
 from app.orgs.models import Institution, Place, Team, TeamVillage
@@ -36,11 +36,14 @@ def inside(column: Any, code: str) -> ColumnElement[bool]:
     return and_(column >= code, column < f"{int(code) + 1:0{len(code)}d}")
 
 
+_NAMES = select(Place.code, Place.name).where(Place.code.in_(bindparam("codes", expanding=True)))
+
+
 def names(codes: set[str]) -> dict[str, str]:
     """Place code -> name, for all of `codes` in one query."""
     if not codes:
         return {}
-    return dict(db.session.execute(select(Place.code, Place.name).where(Place.code.in_(codes))).all())
+    return dict(db.session.execute(_NAMES, {"codes": list(codes)}).all())
 
 
 def team(team_id: str | None) -> Team | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -20,13 +20,16 @@ from app.patients.purposes import PURPOSES, known
 from app.shared import clock
 from app.shared.ids import new_id
 
+_STANDING = select(FamilyGrant.link_id, FamilyGrant.purpose).where(
+    FamilyGrant.link_id.in_(bindparam("ids", expanding=True))
+)
+
 
 def standing(link_ids: Iterable[str]) -> dict[str, set[str]]:
     """Link id -> the purposes consented to now; every id asked for is a key."""
     found: dict[str, set[str]] = {link_id: set() for link_id in link_ids}
-    statement = select(FamilyGrant).where(FamilyGrant.link_id.in_(list(found)))
-    for grant in db.session.scalars(statement):
-        found[grant.link_id].add(grant.purpose)
+    for link_id, purpose in db.session.execute(_STANDING, {"ids": list(found)}):
+        found[link_id].add(purpose)
     return found
 
 

@@ -7,9 +7,10 @@ exactly like absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, false, null, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, cast, false, null, select
 from sqlalchemy.sql.elements import False_
 
 from app.accounts.models import User
@@ -125,10 +126,15 @@ def get(user: User, patient_id: str, action: str = "read") -> Patient:
     But whoever could do it if the person consented, or if the record were not restricted, is told so:
     Withheld, Restricted. They know that there is such a one.
     """
-    found = db.session.scalar(select(Patient).where(Patient.id == patient_id, condition(user, action)))
+    found = db.session.scalar(_one(Asker.of(user), action), {"patient_id": patient_id})
     if found is None:
         raise refusal(user, patient_id, action)
     return found
+
+
+@lru_cache(maxsize=1000)
+def _one(asker: Asker, action: str) -> Select[Patient]:
+    return select(Patient).where(Patient.id == bindparam("patient_id"), condition(asker, action))
 
 
 def refusal(user: User, patient_id: str, action: str) -> DomainError:

@@ -119,7 +119,10 @@ def link_family(
     return link
 
 
-def links_of(user: User, action: str = "home") -> list[tuple[FamilyLink, Patient]]:
+Links = list[tuple[FamilyLink, Patient]]
+
+
+def links_of(user: User, action: str = "home") -> Links:
     """The patients a relative is bound to, oldest link first; those for whom they may do `action`."""
     statement = (
         select(FamilyLink, Patient)

@@ -8,7 +8,7 @@ from datetime import date
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from app.extensions import db, writing
 from app.grading import service as grading
@@ -68,10 +68,14 @@ def open_items(patient_id: str) -> list[PlanItem]:
     return open_items_many([patient_id]).get(patient_id, [])
 
 
+_OPEN = select(PlanItem).where(
+    PlanItem.patient_id.in_(bindparam("ids", expanding=True)), PlanItem.done_on.is_(None)
+)
+
+
 def open_items_many(ids: Iterable[str]) -> dict[str, list[PlanItem]]:
-    statement = select(PlanItem).where(PlanItem.patient_id.in_(list(ids)), PlanItem.done_on.is_(None))
     found: dict[str, list[PlanItem]] = {}
-    for item in db.session.scalars(statement):
+    for item in db.session.scalars(_OPEN, {"ids": list(ids)}):
         found.setdefault(item.patient_id, []).append(item)
     for items in found.values():
         items.sort(key=lambda item: (item.due_on, rules.ORDER.index(item.form)))

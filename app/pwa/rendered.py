@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from flask import Response, current_app
 from markupsafe import escape
-from sqlalchemy import Insert, delete, or_, select, text
+from sqlalchemy import Insert, Table, delete, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,6 +34,7 @@ log = logging.getLogger("nuanxun")
 ID, NAME = "\0i", "\0n"
 LEVEL = 1  # of zlib: 16 KB become 4, in a fifth of a millisecond
 READ_AT_ONCE, WRITTEN_AT_ONCE = 500, 100  # a hundred take some milliseconds
+WAIT_S = 5  # for another thread that renders the same page
 KEPT = timedelta(days=30)  # of somebody who has left, or was restricted: nobody asks for it any more
 
 
@@ -96,10 +99,31 @@ def once(
     """
     if kept.stamp == stamp:
         return whole(unfold(kept.body, user), rev=rev)
-    html = render(stand_in(user))
-    shelf = Shelf(user)
-    shelf.put(url, stamp, html)
+    shelf, mine = Shelf(user), Future[bytes | None]()
+    key = url, shelf.variant, stamp
+    under_way = _under_way.setdefault(key, mine)
+    if under_way is not mine and (body := _made_by(under_way)) is not None:
+        return whole(unfold(body, user), rev=rev)
+    try:
+        html = render(stand_in(user))
+        mine.set_result(shelf.put(url, stamp, html))
+    finally:
+        mine.cancel()  # if it failed: whoever waits for it tries themself
+        if under_way is mine:
+            del _under_way[key]
     return shelf.keep_after(whole(named(html, user), rev=rev))
+
+
+# What threads of this process are rendering now: who asks for the same page meanwhile waits for it, as if it
+# had been kept already. Its stamp says of what time it is, and of which database.
+_under_way: dict[tuple[str, str, str], Future[bytes | None]] = {}
+
+
+def _made_by(other: Future[bytes | None]) -> bytes | None:
+    try:
+        return other.result(WAIT_S)
+    except (CancelledError, TimeoutError):
+        return None
 
 
 class Shelf:
@@ -122,9 +146,9 @@ class Shelf:
                     found[url] = body
         return found
 
-    def put(self, url: str, stamp: str, html: str) -> None:
-        """Remember what was rendered for the stand-in; `keep` stores it. The stamp's feed number was read
-        before anything that the page shows."""
+    def put(self, url: str, stamp: str, html: str) -> bytes | None:
+        """Remember what was rendered for the stand-in; `keep` stores it. Returns what it will store, None for
+        a page that is not kept. The stamp's feed number was read before anything that the page shows."""
         body = fold(html)
         if body is not None:
             self._made.append(
@@ -136,6 +160,7 @@ class Shelf:
                     "kept_at": clock.now(),
                 }
             )
+        return body
 
     def keep_after(self, response: Response) -> Response:
         """`keep`, once `response` is out of our hands."""
@@ -158,8 +183,8 @@ class Shelf:
         tokens = writing.set(True), patience.set(0), durable.set(False)
         try:
             for start in range(0, len(made), WRITTEN_AT_ONCE):
-                if db.session.get_bind().dialect.name == "postgresql":
-                    db.session.execute(text("SET LOCAL lock_timeout = '50ms'"))
+                if db.engine.dialect.name == "postgresql":
+                    db.session.execute(HURRY)
                 db.session.connection().execute(_upsert(), made[start : start + WRITTEN_AT_ONCE])
                 db.session.commit()
         except SQLAlchemyError as error:
@@ -171,12 +196,19 @@ class Shelf:
             writing.reset(tokens[0])
 
 
+# What `patience` and `durable` say to SQLite, for this one transaction of PostgreSQL.
+HURRY = text("SELECT set_config('lock_timeout', '50ms', true), set_config('synchronous_commit', 'off', true)")
+
+
 def _upsert() -> Insert:
-    dialect = sqlite if db.session.get_bind().dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(RenderedPage.__table__)  # type: ignore[arg-type]
+    """What another has kept meanwhile under the same stamp stays."""
+    dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+    table = cast(Table, RenderedPage.__table__)
+    statement = dialect.insert(table)
     return statement.on_conflict_do_update(
         index_elements=["url", "variant"],
         set_={name: statement.excluded[name] for name in ("stamp", "body", "kept_at")},
+        where=table.c.stamp != statement.excluded.stamp,
     )
 
 

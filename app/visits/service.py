@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from app.accounts.models import User
 from app.errors import NotFound
@@ -42,19 +43,22 @@ def of(patient_id: str, limit: int | None = None) -> list[Visit]:
 def of_many(patient_ids: Iterable[str], limit: int | None = None) -> dict[str, list[Visit]]:
     """The same for many; every id asked for is a key."""
     found: dict[str, list[Visit]] = {patient_id: [] for patient_id in patient_ids}
+    for visit in db.session.scalars(_of_many(limit is not None), {"ids": list(found), "most": limit}):
+        found[visit.patient_id].append(visit)
+    return found
+
+
+@cache
+def _of_many(few: bool) -> Select[Visit]:
     place = func.row_number().over(
         partition_by=Visit.patient_id, order_by=(Visit.visited_at.desc(), Visit.id.desc())
     )
     ranked = select(Visit.id, place.label("place")).where(
-        Visit.patient_id.in_(list(found)), Visit.voided.is_(False)
+        Visit.patient_id.in_(bindparam("ids", expanding=True)), Visit.voided.is_(False)
     )
     newest = ranked.subquery()
     statement = select(Visit).join(newest, newest.c.id == Visit.id).order_by(newest.c.place)
-    if limit is not None:
-        statement = statement.where(newest.c.place <= limit)
-    for visit in db.session.scalars(statement):
-        found[visit.patient_id].append(visit)
-    return found
+    return statement.where(newest.c.place <= bindparam("most")) if few else statement
 
 
 def named(patient_id: str, name: Name) -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from app import create_app
+from app.connections import PROMISED_ANEW
 from app.extensions import db, writing
 from tests.app.backup.conftest import a_postgres_database, migrate
 from tests.app.visits import sheets
@@ -60,6 +61,24 @@ def test_behind_a_pooler_every_write_is_on_the_disk_before_it_is_confirmed(url) 
             assert db.session.scalar(asked) == promised
             db.session.commit()
             writing.reset(token)
+
+
+def test_behind_a_pooler_a_reading_is_on_the_disk_before_its_answer_leaves(postgres_url) -> None:
+    with a_postgres_database(postgres_url) as own, behind_a_pooler(own, DATABASE_POOLER="transaction") as app:
+        migrate(own)
+        make = Factory(app)
+        said: list[tuple[str, bool]] = []
+        doctor, patient = make.signed_in("doctor"), make.patient()
+        with app.app_context():
+            engine = db.engine
+
+        def listen(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            said.append((statement, connection.connection.driver_connection.autocommit))
+
+        event.listen(engine, "before_cursor_execute", listen)
+        assert doctor.get(f"/patients/{patient}").status_code == 200
+        line = next(n for n, (statement, _) in enumerate(said) if 'INTO "audit_lines"' in statement)
+        assert said[line - 1] == (PROMISED_ANEW, False) and said[line][1] is False
 
 
 def test_behind_a_pooler_no_statement_is_prepared_for_the_next_transaction(url) -> None:

@@ -260,6 +260,18 @@ def test_nothing_reads_a_whole_table(district: Flask, walk: Callable[[Flask], No
     assert not wrong, "\n\n".join(wrong)
 
 
+def test_what_hot_pages_are_made_of_is_among_what_is_shown_to_the_planner(district: Flask) -> None:
+    with asked(district) as statements:
+        pages(district)
+        family(district)
+    told = [statement for statement, _ in statements]
+    for table in (
+        "login_sessions", "rendered_pages", "observations", "current_grades", "plan_items", "visits",
+        "orders", "places", "family_links", "family_grants", "touches",
+    ):  # fmt: skip
+        assert any(f"FROM {table} " in one or f"JOIN {table} " in one for one in told), table
+
+
 def test_an_old_cursor_costs_what_its_readers_own_people_cost(district: Flask) -> None:
     doctor = signed_in(district, "doctor1-11")
     with asked(district) as statements:

@@ -1,6 +1,12 @@
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from sqlalchemy import event, func, select
+
+from app.accounts.models import Device, LoginSession
+from app.extensions import db
 from app.shared import clock
 from tests.factories import PASSWORD
 
@@ -104,3 +110,26 @@ def test_a_login_with_faults_names_the_field(make, client) -> None:
         answer = client.post("/api/auth/login", json=body)
         assert answer.status_code == 422
         assert field in [e["pointer"] for e in answer.get_json()["errors"]]
+
+
+def test_signing_in_several_times_at_once_on_a_new_phone_opens_as_many_sessions(make, app) -> None:
+    """All of them have looked whether the phone is known before the first writes it down."""
+    username, times = make.user("doctor"), 4
+    together = threading.Barrier(times)
+    with app.app_context():
+        engine = db.engine
+
+    def wait_for_each_other(_conn, _cursor, statement, *_) -> None:
+        # On SQLite the first has the write lock by now, and the others wait for that.
+        if statement.startswith("INSERT INTO devices") and engine.dialect.name != "sqlite":
+            together.wait(30)
+
+    event.listen(engine, "before_cursor_execute", wait_for_each_other)
+    with ThreadPoolExecutor(times) as phones:
+        answers = list(phones.map(lambda _: login(app.test_client(), username), range(times)))
+    assert [answer.status_code for answer in answers] == [200] * times
+    with app.app_context():
+        user_id = answers[0].get_json()["user"]["id"]
+        for model, count in ((Device, 1), (LoginSession, times)):
+            found = select(func.count()).select_from(model).where(model.user_id == user_id)
+            assert db.session.scalar(found) == count

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from sqlalchemy import NullPool, create_engine, func, select
@@ -86,6 +88,59 @@ def test_a_page_that_was_asked_for_by_itself_is_kept_too(app, make, rendering):
     assert mine == theirs.replace(second.user_id, first.user_id)
     assert pack_of(first)[0][f"/patients/{patient}"] == mine
     assert len(rendering) == 1
+
+
+def test_who_asks_for_a_page_that_is_being_rendered_waits_for_it(app, make, rendering, monkeypatch):
+    doctor, colleague, nurse = (make.signed_in(role) for role in ("doctor", "doctor", "nurse"))
+    url = f"/patients/{make.patient()}"
+    begun, waiting, really, made_by = Event(), Event(), chart.context, rendered._made_by
+
+    def slowly(*given):
+        begun.set()
+        assert waiting.wait(30)
+        return really(*given)
+
+    def waits(other):
+        waiting.set()
+        return made_by(other)
+
+    monkeypatch.setattr(chart, "context", slowly)
+    monkeypatch.setattr(rendered, "_made_by", waits)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(doctor.get, url)
+        assert begun.wait(30)
+        second = threads.submit(colleague.get, url)
+        answers = [first.result().get_data(as_text=True), second.result().get_data(as_text=True)]
+    assert len(rendering) == 1
+    assert doctor.user_id in answers[0] and colleague.user_id in answers[1]
+    assert colleague.user_id not in answers[0] and doctor.user_id not in answers[1]
+    assert nurse.get(url).status_code == 200 and len(rendering) == 2, "another kind of reader"
+
+
+def test_if_it_cannot_be_rendered_who_waits_for_it_tries_too(app, make, monkeypatch):
+    doctor, colleague = make.signed_in("doctor"), make.signed_in("doctor")
+    url = f"/patients/{make.patient()}"
+    begun, waiting, really, made_by = Event(), Event(), chart.context, rendered._made_by
+
+    def fails(*given):
+        if begun.is_set():
+            return really(*given)
+        begun.set()
+        assert waiting.wait(30)
+        raise ZeroDivisionError
+
+    def waits(other):
+        waiting.set()
+        return made_by(other)
+
+    monkeypatch.setattr(chart, "context", fails)
+    monkeypatch.setattr(rendered, "_made_by", waits)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(doctor.get, url)
+        assert begun.wait(30)
+        second = threads.submit(colleague.get, url)
+        assert (first.result().status_code, second.result().status_code) == (500, 200)
+    assert not rendered._under_way
 
 
 def test_the_frame_names_whoever_reads_and_escapes_it(app, make, rendering):
