@@ -39,9 +39,10 @@ HEADERS = {
 }
 
 
-# A file of ours is no page: nobody is shown it, framed by it, or led on from it. These stay on every answer;
-# the rest would be a third of the bytes of a small file. Of 304 the browser keeps what it was told before.
-FILES = ("static", "pwa.precache")
+# A file of ours is no page: nobody is shown it, framed by it, or led on from it, or reports its number. These
+# stay on every answer; the rest would be a third of the bytes of a small file. Of 304 the browser keeps what
+# it was told before.
+FILES = ("static", "pwa.manifest")
 OF_A_PART = ("X-Content-Type-Options", "Cross-Origin-Resource-Policy")
 
 
@@ -222,7 +223,8 @@ def _headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         if not part or name in OF_A_PART:
             response.headers.setdefault(name, value)
-    response.headers["X-Request-Id"] = g.get("request_id", "")
+    if not file:
+        response.headers["X-Request-Id"] = g.get("request_id", "")
     if current_app.config["TLS"]:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint != "static":

@@ -37,6 +37,7 @@ class Crossed:
 
     stretch: str
     path: str
+    at: float = 0.0  # time.time(), as a page on this machine has it
     up: int = 0
     down: int = 0
 
@@ -98,7 +99,7 @@ class Wire:
                 arrived = time.monotonic()
                 if way == "up" and (found := REQUEST.match(data)):
                     path = found[1].decode("latin-1").partition("?")[0]
-                    now[:] = [Crossed(self.stretch, path)]
+                    now[:] = [Crossed(self.stretch, path, time.time())]
                     self.crossed.append(now[0])
                 self.moved_at = arrived
                 if now:

@@ -137,7 +137,7 @@ async function networkOnly(event, url) {
 /** Who is new on this phone sets a PIN before the page is theirs to read: it need not come twice. */
 async function holdForNewcomer(url, response) {
   const user = mark(response);
-  if (!acceptable(response, user) || (await vault.state(user).catch(() => '')) !== 'none') return;
+  if (!theirs(response, user) || (await vault.state(user).catch(() => '')) !== 'none') return;
   late.set(url.href, { response: response.clone(), user, until: Date.now() + LATE_MS });
 }
 
@@ -255,15 +255,20 @@ function mark(response) {
   return response.headers.get('X-Page-User');
 }
 
-function acceptable(response, user) {
+/** This person's own page, and nothing that only looks so. */
+function theirs(response, user) {
   return (
     response.ok &&
     response.type === 'basic' &&
     !response.redirected &&
     (response.headers.get('Content-Type') || '').startsWith('text/html') &&
-    mark(response) === user &&
-    Boolean(response.headers.get('X-Page-Rev'))
+    mark(response) === user
   );
+}
+
+/** May it be kept? The server names the version of what is whole. */
+function acceptable(response, user) {
+  return theirs(response, user) && Boolean(response.headers.get('X-Page-Rev'));
 }
 
 async function keep(response, key, user, local) {

@@ -75,7 +75,7 @@ if ! [ -f static/vendor/idb.js ] || [ node_modules/.installed-lock.json -nt stat
   npx --no-install esbuild node_modules/idb/build/index.js --format=esm --minify --target=es2020 \
     --log-level=warning --outfile=static/vendor/idb.js
 fi
-if ! [ -f static/vendor/sprite.svg ] || [ tools/make_sprite.py -nt static/vendor/sprite.svg ] \
+if ! [ -f static/vendor/sprite.svg ] || ! [ -f static/vendor/frame.svg ] || [ tools/make_sprite.py -nt static/vendor/sprite.svg ] \
   || [ node_modules/.installed-lock.json -nt static/vendor/sprite.svg ]; then
   .venv/bin/python tools/make_sprite.py
 fi

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, make_response, redirect, request
 from flask_login import current_user
 
 from app.accounts import devices, service, sessions
+from app.accounts.models import User
 from app.guard import may, within
 from app.orgs import service as orgs
 from app.shared.page import page
@@ -27,7 +28,11 @@ HOMES = {
 
 @bp.get("/")
 def home() -> Response:
-    return redirect(HOMES.get(current_user.role, "/today"))  # type: ignore[return-value]
+    return redirect(home_of(current_user))  # type: ignore[return-value]
+
+
+def home_of(user: User | None) -> str:
+    return HOMES.get(user.role, "/today") if user else "/"
 
 
 @bp.post("/sign-out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from flask import Response, current_app, g, make_response, redirect, render_template, request
@@ -12,6 +13,7 @@ from app.accounts import browser, service, sessions, sms, steps
 from app.accounts.routes import bp, safe_next
 from app.errors import DomainError
 from app.guard import public
+from app.shared.page import dense, squeezed
 
 
 @bp.get("/sign-in")
@@ -22,7 +24,12 @@ def sign_in_page() -> Response:
         return _refused("accounts/sign_in.html", refusal, 200)
     emptied = sessions.was_emptied()
     errors = [service.revoked().detail] if emptied else []
-    return _show("accounts/sign_in.html", errors, revoked=emptied, joined="joined" in request.args)
+    response = _show("accounts/sign_in.html", errors, revoked=emptied, joined="joined" in request.args)
+    return dense(response, _squeezed_before)
+
+
+# Hardly ever another page: whoever has not signed in is nobody.
+_squeezed_before = lru_cache(maxsize=16)(squeezed)
 
 
 @bp.post("/sign-in")

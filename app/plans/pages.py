@@ -18,6 +18,7 @@ from app.pwa import registry, rendered
 from app.pwa.registry import PackPage
 from app.shared import clock, scope_table
 
+EVERYBODY = '<script type="application/json" id="panel">'  # as plans/list.html has it; ends with the next
 ROWS_IN_HTML = 20  # readable without script; the index holds everybody
 
 
@@ -85,6 +86,12 @@ def _context(
         "name": user.name,
         "may_register": scope_table.may(user.role, "register"),
     }
+
+
+def without_everybody(html: str) -> str:
+    """The list with the people whose rows are on it, not with all others: they are most of its bytes."""
+    before, _, rest = html.partition(EVERYBODY)
+    return before + rest.partition("</script>")[2]
 
 
 def register() -> None:

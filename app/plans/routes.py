@@ -7,14 +7,14 @@ from functools import partial
 from flask import Blueprint, Response, request
 from flask_login import current_user
 
-from app.accounts import audit
+from app.accounts import audit, browser
 from app.guard import may
 from app.plans import pages, queries
 from app.plans.listing import choice
 from app.pwa import registry, rendered
 from app.replica import may_be_old
 from app.shared import clock
-from app.shared.page import page
+from app.shared.page import dense, page
 
 bp = Blueprint("plans", __name__)
 
@@ -47,7 +47,7 @@ def _usual(place: str) -> Response:
     today, address = clock.today(), pages.shelved(current_user, place)
     standing = queries.standing(current_user, address)
     audit.listed("patient.list", standing.people)
-    return rendered.once(
+    response = rendered.once(
         current_user,
         address,
         pages.stamp(standing, today),
@@ -55,3 +55,12 @@ def _usual(place: str) -> Response:
         partial(pages.html, current_user, place, standing.seq, today),
         rev=registry.rev(standing.seq),
     )
+    return _short(response) if browser.comes_from_the_door() else response
+
+
+def _short(response: Response) -> Response:
+    """What somebody sees first on a phone; the pack is on its way with everybody. Not to be kept, so it has
+    no X-Page-Rev (docs/decisions/0040)."""
+    response.set_data(pages.without_everybody(response.get_data(as_text=True)))
+    del response.headers["X-Page-Rev"]
+    return dense(response)

@@ -34,7 +34,7 @@ ONLINE_ONLY = {"/static/vendor/htmx.min.js"}
 # Enough for the door, the lock and the list. The rest of the shell comes when nobody waits.
 FIRST = (
     f"{files.JOINED}core.js", f"{files.JOINED}frame.js", f"{files.JOINED}frame.css",
-    "/static/vendor/sprite.svg", "/static/icons/icon.svg", "/unlock",
+    "/static/vendor/frame.svg", "/static/icons/icon.svg", "/unlock",
 )  # fmt: skip
 
 

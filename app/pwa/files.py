@@ -9,6 +9,7 @@ import hashlib
 import json
 import mimetypes
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -27,13 +28,16 @@ JOINED = "/static/joined/"
 # a file says nothing about its build. With a worker nothing of it is asked for; elsewhere the answer is 304.
 ALWAYS_ASK = "no-cache"
 # In this order. The door, the lock and the list come first on every phone, and do without the second.
-STYLES = {"frame.css": ("tokens", "base", "components", "list", "unlock"), "parts.css": ("parts", "forms")}
+STYLES = {
+    "frame.css": ("tokens", "base", "components", "list", "unlock"),
+    "parts.css": ("more", "parts", "forms"),
+}
 A_DAY = "max-age=86400"
 MANIFEST = "application/manifest+json"
 WORTH_IT = 150  # bytes
 # What stands under every module's own address, for a phone without a network.
 ADDRESSES = "addresses.json"
-PRECACHE = "/sw/precache.js"  # made by routes.py, from everything here
+PRECACHE = "/sw/precache.js"  # no file: routes.py makes it, from everything here
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,10 @@ def _joined(name: str) -> File | None:
     return _script(modules.joined(listed, home())) if listed else None
 
 
-@cache
-def worker() -> str:
-    """The worker's own modules in one; what they share with the pages is imported."""
+def worker(known: Mapping[str, object]) -> str:
+    """The worker's own modules in one, and what it is to know; what they share with the pages is imported."""
     own = modules.closure(["/sw/sw.js"], [*home(), PRECACHE])
-    return modules.joined(own, home())
+    return modules.joined(own, home(), {PRECACHE: known})
 
 
 def _script(text: str) -> File:
@@ -154,7 +157,7 @@ def _script(text: str) -> File:
 
 
 def _style(text: str) -> File:
-    return File(modules.bare(text).encode(), "text/css")
+    return File(modules.tight_style(modules.bare(text)).encode(), "text/css")
 
 
 def static(filename: str) -> Response:

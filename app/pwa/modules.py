@@ -6,8 +6,9 @@ them, and refuses what it does not know: a module that cannot be joined fails th
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,18 @@ _PASSED_ON = re.compile(r"^export \{(?P<names>[^}]*)\} from '(?P<path>[^']+)';\n
 _GIVEN = re.compile(r"(?:^|(?<=;))export ?\{(?P<names>[^}]*)\};\n", re.M)
 _DECLARED = re.compile(r"^export (?=(?:async )?function\*? (\w+)|const (\w+) =|class (\w+) )", re.M)
 _LATER = re.compile(r"\bimport\('([^']+)'\)")
-# A remark after code. One with quotes in it may be part of a text, and stays.
-_BESIDE = re.compile(r"\s+// [^'\"`]*$")
+_TEXT = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`"""
+_TEXTS = re.compile(_TEXT)
+_BESIDE = re.compile(rf"^((?:{_TEXT}|[^'\"`/])*?)\s+// .*$")  # a remark after code
+# Beside these nobody needs a space; beside + and - only where another of them is near.
+_SPACED = re.compile(
+    rf"(?P<text>{_TEXT})|\s*(?P<sign>[=<>!?:;,{{}}()\[\]&|*%])\s*|(?<![+-]) (?P<sum>[+-]) (?![+-])"
+)
+# What a property of our own is, and what var() falls back to, is text to a browser.
+_SPACED_STYLE = re.compile(
+    rf"(?P<text>{_TEXT}|--[\w-]+:[^;}}]*|var\([^(),]+, )|\s*(?P<sign>[{{}};,])\s*|(?P<colon>:) | (?P<bang>!)"
+)
+_LINE_ENDS = re.compile(r"(?<=[{;,(\[])\n|(?<!\0)\n(?=[}\])])")
 _LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.M)
 
 
@@ -37,7 +48,7 @@ def bare(text: str) -> str:
     """Without the lines that are comments or empty, and without indentation: most of what a file weighs.
 
     Knows comments on lines of their own or at the end of one, and no text over several lines, which ours have
-    not: tests/app/pwa/test_first_load.py has a real parser compare both forms.
+    not: tests/app/pwa/test_first_load.py has a real parser compare both forms. So with what is tight.
     """
     lines, inside = [], False
     for line in text.split("\n"):
@@ -45,8 +56,29 @@ def bare(text: str) -> str:
         if inside or line.startswith("/*"):
             inside = not line.endswith("*/")
         elif line and not line.startswith("//"):
-            lines.append(_BESIDE.sub("", line))
+            lines.append(_BESIDE.sub(r"\1", line))
     return "\n".join(lines) + "\n"
+
+
+def tight(text: str) -> str:
+    """A bare script without the spaces and line ends that only people need.
+
+    A line with a "/" outside of its texts may hold a regular expression or a remark, and stays as it is.
+    """
+    return _tightened(text, _SPACED, lambda line: "/" in _TEXTS.sub("", line))
+
+
+def tight_style(text: str) -> str:
+    return _tightened(text, _SPACED_STYLE, lambda _: False)
+
+
+def _tightened(text: str, spaced: re.Pattern[str], stays: Callable[[str], bool]) -> str:
+    lines = [f"{line}\0" if stays(line) else spaced.sub(_tightly, line) for line in text.split("\n")]
+    return _LINE_ENDS.sub("", "\n".join(lines)).replace("\0", "")
+
+
+def _tightly(found: re.Match[str]) -> str:
+    return next(part for part in found.groups() if part is not None)
 
 
 @dataclass(frozen=True)
@@ -167,17 +199,19 @@ def closure(roots: Iterable[str], outside: Iterable[str] = ()) -> list[str]:
     return order
 
 
-def joined(addresses: list[str], home: dict[str, str], own: str = "") -> str:
+def joined(addresses: list[str], home: dict[str, str], made: Mapping[str, Mapping[str, object]] = {}) -> str:
     """The text of one file with these modules in it.
 
-    `home` says in which file each module of the program lies, `own` which file this one is. What it does not
-    name is imported from where it is.
+    `home` says in which file each module of the program lies, `made` what modules without a source give. What
+    neither names is imported from where it is.
     """
     outside: dict[str, list[str]] = {}
     plain: list[str] = []
     for address in addresses:
         for needed in module(address).needs:
-            if needed in addresses or variable(needed) in outside.get(home.get(needed, ""), ()):
+            if needed in addresses or needed in made:
+                continue
+            if variable(needed) in outside.get(home.get(needed, ""), ()):
                 continue
             if needed in home:
                 outside.setdefault(home[needed], []).append(variable(needed))
@@ -185,11 +219,13 @@ def joined(addresses: list[str], home: dict[str, str], own: str = "") -> str:
                 plain.append(needed)
     parts = [f"import{{{','.join(names)}}}from'{file}';\n" for file, names in outside.items()]
     parts += [f"import*as {variable(address)} from'{address}';\n" for address in plain]
+    for address, given in made.items():
+        parts.append(f"const {variable(address)}={json.dumps(given, separators=(',', ':'))};\n")
     for address in addresses:
         one = module(address)
         body = _LATER.sub(lambda found: _fetched(found[1], home), one.body)
-        given = f"return{{{','.join(one.gives)}}};" if one.gives else ""
-        parts.append(f"const {one.name}=(()=>{{\n{''.join(one.takes)}\n{body}{given}}})();\n")
+        back = f"return{{{','.join(one.gives)}}};" if one.gives else ""
+        parts.append(f"const {one.name}=(()=>{{\n{''.join(one.takes)}\n{tight(body)}{back}}})();\n")
     parts.append(f"export{{{','.join(module(address).name for address in addresses)}}};\n")
     return "".join(parts)
 

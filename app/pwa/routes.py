@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from functools import cache, partial
 
@@ -11,7 +10,6 @@ from flask import (
     Response,
     current_app,
     g,
-    make_response,
     render_template,
     request,
     stream_with_context,
@@ -35,34 +33,19 @@ PAGE = '{"t":"page"'
 @bp.get("/sw.js")
 @public
 def worker() -> Response:
-    """The worker, joined of its modules but for what it shares with the pages; marked with the build.
+    """The worker, joined of its modules but for what it shares with the pages, and told of build and shell.
 
-    Chromium fails to start a new module worker when only modules it imports have changed, not itself
-    (seen with 156), so that no phone would ever get the new version.
+    Any change of our files changes these bytes, and so makes the browser install a new worker. They are
+    the worker's own: Chromium fails to start a new module worker when only modules it imports have changed,
+    not itself (seen with 156), so that no phone would ever get the new version.
     """
-    return script(f"// build {build()}\n{files.worker()}")
-
-
-@bp.get("/sw/precache.js")
-@public
-def precache() -> Response:
-    """Any change of our files changes these bytes, and so makes the browser install a new worker."""
-    known = {"BUILD": build(), "SHELL": shell(), "FIRST": len(FIRST), "FORMER": FORMER}
-    return script(
-        "".join(
-            f"export const {name} = {json.dumps(value, separators=(',', ':'))};\n"
-            for name, value in known.items()
-        )
-    )
+    return files.answer(_worker())
 
 
 @cache
-def _script(text: str) -> files.File:
-    return files.File(text.encode(), "text/javascript")
-
-
-def script(text: str) -> Response:
-    return files.answer(_script(text))
+def _worker() -> files.File:
+    known = {"BUILD": build(), "SHELL": shell(), "FIRST": len(FIRST), "FORMER": FORMER}
+    return files.File(files.worker(known).encode(), "text/javascript")
 
 
 @bp.get("/manifest.json")
@@ -79,18 +62,20 @@ def _manifest() -> files.File:
 @bp.get("/offline")
 @public
 def offline() -> Response:
-    response = make_response(render_template(SHELL_PAGES["/offline"]))
-    response.headers["Cache-Control"] = files.ALWAYS_ASK
-    return response
+    return files.answer(_shell_page("/offline"))
 
 
 @bp.get("/unlock")
 @public
 def unlock() -> Response:
     """The lock of the phone's own store; the same for everybody, filled in by its script."""
-    response = make_response(render_template(SHELL_PAGES["/unlock"]))
-    response.headers["Cache-Control"] = files.ALWAYS_ASK
-    return response
+    return files.answer(_shell_page("/unlock"))
+
+
+@cache
+def _shell_page(address: str) -> files.File:
+    """The same for everybody."""
+    return files.File(render_template(SHELL_PAGES[address]).encode(), "text/html")
 
 
 @bp.get("/outbox")

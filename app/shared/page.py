@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 
-from flask import Response, make_response, render_template
+import brotli  # type: ignore[import-untyped]
+from flask import Response, make_response, render_template, request
 from jinja2.ext import Extension
 from jinja2_fragments.flask import render_block
 
@@ -34,6 +36,20 @@ def whole(html: str, *, status: int = 200, rev: str = "") -> Response:
     response = make_response(html, status)
     if rev:
         response.headers["X-Page-Rev"] = rev
+    return response
+
+
+def squeezed(body: bytes) -> bytes:
+    return brotli.compress(body, quality=11)  # type: ignore[no-any-return]
+
+
+def dense(response: Response, squeeze: Callable[[bytes], bytes] = squeezed) -> Response:
+    """Compressed as far as brotli goes: a tenth less, for some milliseconds of the processor. For what stands
+    between a new phone and its list."""
+    if request.accept_encodings.best_match(("br", "gzip")) == "br":
+        response.set_data(squeeze(response.get_data()))
+        response.content_encoding = "br"
+        response.vary.add("Accept-Encoding")
     return response
 
 

@@ -49,7 +49,6 @@ NO_LINE = {
     "GET /sign-in/join/code": "asks for a code, tells the masked number that this browser gave",
     "GET /static/<path:filename>": OPEN_AND_NOBODYS,
     "GET /sw.js": OPEN_AND_NOBODYS,
-    "GET /sw/precache.js": OPEN_AND_NOBODYS,
     "GET /unlock": OPEN_AND_NOBODYS,
     "GET /family/bind": "an empty form",
     "POST /notices/<notice_id>/read": "marks one's own message; what it leads to is noted",

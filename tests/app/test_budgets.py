@@ -23,6 +23,8 @@ PATIENT_BYTES = 16_500  # of a page with ten visits and a year of readings; 20 K
 PATIENT_WIRE_BYTES = 260  # of one more such page in the pack
 LIST_BYTES = 60_000  # of 600 people
 UNCHANGED_BYTES = 1024
+FIRST_LIST_BYTES = 3000  # the list after the door, as brotli sends it
+DOOR = {"Referer": "http://localhost/sign-in", "Accept-Encoding": "gzip, br"}
 
 
 @contextmanager
@@ -106,6 +108,12 @@ def test_the_list_of_six_hundred_is_small(app, doctor):
         with counted(app) as kept:
             assert doctor.get(url).get_data() == html
         assert len(kept) <= 5, (url, kept)
+
+
+def test_the_first_list_after_the_door_does_not_grow_with_the_people(app, doctor):
+    for url in ("/today", "/patients"):
+        first = doctor.get(url, headers=DOOR).get_data()
+        assert len(first) < FIRST_LIST_BYTES, (url, len(first))
 
 
 def test_the_page_of_one_person_is_asked_for_in_a_few_statements(app, doctor):

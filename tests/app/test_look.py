@@ -210,13 +210,25 @@ def sprite_tool() -> ModuleType:
 
 
 def test_every_icon_named_on_a_page_is_in_the_sprite() -> None:
-    names = set(sprite_tool().NAMES)
-    used = set()
+    tool = sprite_tool()
+    used, framed = set(), set()
     for path in [*TEMPLATES.rglob("*.html"), *(ROOT / "static" / "js").rglob("*.js")]:
         text = path.read_text("utf-8")
-        used |= set(re.findall(r"""\bicon\(["']([a-z0-9-]+)["']""", text))
-        used |= set(re.findall(r"sprite\.svg#([a-z0-9-]+)", text))
-    assert used - names == set()
+        named = set(re.findall(r"""\bicon\(["']([a-z0-9-]+)["']""", text))
+        used |= named | set(re.findall(r"sprite\.svg#([a-z0-9-]+)", text))
+        framed |= set(re.findall(r"frame\.svg#([a-z0-9-]+)", text))
+        if path.suffix == ".js" and path.name != "messages.js":  # which has a function of its own
+            framed |= named
+    assert used - set(tool.NAMES) == set() and framed - set(tool.FRAME) == set()
+
+
+def test_the_icons_of_the_first_pages_are_in_a_sheet_of_their_own() -> None:
+    tool = sprite_tool()
+    [listed] = re.findall(r'set FRAME = "([^"]+)"', (TEMPLATES / "macros" / "ui.html").read_text("utf-8"))
+    assert tuple(listed.split()) == tool.FRAME and set(tool.FRAME) <= set(tool.NAMES)
+    for sheet, names in tool.SHEETS.items():
+        text = (ROOT / "static" / "vendor" / sheet).read_text("utf-8")
+        assert tuple(re.findall(r'id="([a-z0-9-]+)"', text)) == names, sheet
 
 
 def test_a_symbol_keeps_the_drawing_and_leaves_the_stroke_to_the_page() -> None:
@@ -233,6 +245,14 @@ def test_scripts_write_text_not_markup() -> None:
     )
     for path in [*ROOT.glob("static/js/**/*.js"), *ROOT.glob("service_worker/*.js")]:
         assert not ways.search(path.read_text(encoding="utf-8")), path
+
+
+def test_htmx_is_never_loaded_without_the_settings_that_keep_it_from_running_text() -> None:
+    loading = [path for path in TEMPLATES.rglob("*.html") if "htmx.min.js" in path.read_text("utf-8")]
+    assert [path.name for path in loading] == ["_htmx.html"]
+    text = loading[0].read_text("utf-8")
+    assert '"allowEval":false' in text and '"allowScriptTags":false' in text
+    assert '"selfRequestsOnly":true' in text and '"includeIndicatorStyles":false' in text
 
 
 def test_passwords_are_masked_and_may_be_pasted() -> None:

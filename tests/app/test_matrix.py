@@ -62,7 +62,6 @@ DOORS: dict[str, set[str]] = {
     "GET /sign-in/sms/code": ANYBODY,
     "GET /static/<path:filename>": ANYBODY,
     "GET /sw.js": ANYBODY,
-    "GET /sw/precache.js": ANYBODY,
     "GET /today": CLINICIANS,
     "GET /unlock": ANYBODY,
     "POST /api/auth/login": ANYBODY,

@@ -318,12 +318,14 @@ PACK_IS_HERE = """async (user) => {
 
 # Every file that the worker names as ours: only then may the line go.
 SHELL_IS_HERE = """async () => {
-  const text = await (await fetch('/sw/precache.js')).text();
+  const text = async (path) => (await fetch(path)).text();
+  const known = (await text('/sw.js')).match(/^const \\$_sw_precache=(.*);$/m);
   const names = await caches.keys();
   const kept = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
   const have = new Set(kept.flat().map((request) => new URL(request.url).pathname));
-  const shell = JSON.parse(text.match(/SHELL = (.*);/)[1]);
-  const paths = Array.isArray(shell) ? shell : Object.keys(shell); // a list in the first release
+  // A file of its own in earlier releases.
+  const shell = JSON.parse(known?.[1] || (await text('/sw/precache.js')).match(/SHELL = (.*);/)[1]);
+  const paths = Array.isArray(shell) ? shell : Object.keys(shell.SHELL || shell); // a list in the first
   return paths.every((path) => have.has(path));
 }"""
 

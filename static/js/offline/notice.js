@@ -44,12 +44,13 @@ export function place(box) {
   if (main) main.prepend(box);
 }
 
+/** One of the icons in frame.svg. */
 export function icon(name, size = '') {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('class', size ? `icon ${size}` : 'icon');
   svg.setAttribute('aria-hidden', 'true');
   const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  use.setAttribute('href', `/static/vendor/sprite.svg#${name}`);
+  use.setAttribute('href', `/static/vendor/frame.svg#${name}`);
   svg.append(use);
   return svg;
 }

@@ -133,7 +133,7 @@ function confirmed(done, compared) {
 
 function receiptRow(record) {
   const row = clone();
-  row.querySelector('.icon use').setAttribute('href', '/static/vendor/sprite.svg#check');
+  row.querySelector('.icon use').setAttribute('href', '/static/vendor/frame.svg#check');
   part(row, 'name').textContent = record.patient_name || '';
   part(row, 'label').textContent = titleOf(record);
   part(row, 'time').textContent = hourMinute(record.done_at);

@@ -4,6 +4,7 @@
 import * as overlay from '../offline/overlay.js';
 import * as pages from '../offline/pages.js';
 import { age, isoDay, monthDay, weekday } from '../when.js';
+import * as later from './later.js';
 import { readPanel } from './panel.js';
 import { bandsOf, coming, gradeCounts, narrowed, overlaid, stateCounts, tasksOf, whenOf } from './rows.js';
 
@@ -187,10 +188,10 @@ function draw() {
     return section;
   });
   page.root.replaceChildren(...sections);
-  later(() => more(waiting, round, today));
+  whenIdle(() => more(waiting, round, today));
 }
 
-const later = (work) =>
+const whenIdle = (work) =>
   window.requestIdleCallback ? requestIdleCallback(work, { timeout: 400 }) : setTimeout(work, 16);
 
 function more(waiting, round, today) {
@@ -200,7 +201,7 @@ function more(waiting, round, today) {
   const [list, rows] = next;
   list.append(...rows.splice(0, CHUNK).map((row) => element(row, today)));
   if (!rows.length) waiting.shift();
-  later(() => more(waiting, round, today));
+  whenIdle(() => more(waiting, round, today));
 }
 
 function fromTemplate(id) {
@@ -402,6 +403,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 function paint(ops) {
+  if (!later.here()) return;
   if (!page || page.root !== byId('list')) setUp();
   page.ops = ops;
   draw();
@@ -419,6 +421,13 @@ let registered = false;
 /** Called by app.js, again after a fresher page was swapped in; the overlay paints afterwards. */
 export function start() {
   if (!byId('list')) return;
+  if (!later.here()) {
+    later.wait(() => {
+      start();
+      overlay.run();
+    });
+    return;
+  }
   setUp();
   draw();
   if (!registered) {

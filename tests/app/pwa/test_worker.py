@@ -1,12 +1,12 @@
 """What the browser is given to install: worker, shell, manifest."""
 
 import hashlib
-import json
 import re
 
 from app import guard
 from app.config import ROOT
 from app.pwa.build import build
+from tests.app.pwa.test_first_load import known
 
 
 def constants(text: str) -> dict[str, str]:
@@ -23,7 +23,7 @@ def test_a_page_the_worker_makes_up_carries_the_headers_of_the_server() -> None:
 
 
 def test_the_worker_is_asked_for_every_time(client) -> None:
-    for path in ("/sw.js", "/static/joined/core.js", "/sw/precache.js"):
+    for path in ("/sw.js", "/static/joined/core.js"):
         answer = client.get(path)
         assert answer.status_code == 200 and answer.mimetype == "text/javascript"
         assert answer.headers["Cache-Control"] == "no-cache"
@@ -33,13 +33,11 @@ def test_the_worker_is_asked_for_every_time(client) -> None:
 
 
 def test_a_new_build_changes_the_worker_s_own_bytes(client) -> None:
-    assert client.get("/sw.js").get_data(as_text=True).startswith(f"// build {build()}\n")
+    assert known(client)["BUILD"] == build()
 
 
-def test_the_precache_list_names_the_build_and_only_things_everybody_may_have(client) -> None:
-    text = client.get("/sw/precache.js").get_data(as_text=True)
-    assert f'BUILD = "{build()}"' in text
-    listed = json.loads(re.search(r"SHELL = (.*);", text)[1])
+def test_the_worker_knows_only_things_everybody_may_have(client) -> None:
+    listed = known(client)["SHELL"]
     assert {"/static/joined/frame.js", "/offline", "/unlock", "/manifest.json"} <= set(listed)
     for path, digest in listed.items():
         answer = client.get(path)
@@ -51,7 +49,7 @@ def test_the_precache_list_names_the_build_and_only_things_everybody_may_have(cl
 
 def test_the_worker_imports_only_what_is_there(client) -> None:
     paths = re.findall(r"from ?'([^']+)'", client.get("/sw.js").get_data(as_text=True))
-    assert sorted(paths) == ["/static/joined/core.js", "/sw/precache.js"]
+    assert paths == ["/static/joined/core.js"]
     assert all(client.get(path).status_code == 200 for path in paths)
 
 
