@@ -2,21 +2,22 @@
 
 A value nobody gave is unknown: every comparison with it is false, and `not` of that is true,
 so a definition says `known` where it matters. Values beginning with $ name another value.
-Twin: static/js/forms/conditions.js; here a condition becomes functions when first met.
+Twin: static/js/forms/conditions.js; here a condition becomes functions once, when its form is first used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator as figures
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
-from app.shared.memo import Memo
-
-Lookup = Callable[[str], Any]
+Known = Mapping[str, Any]  # values by name, None for what nobody gave
+Test = Callable[[Known], bool]
+NUMBERS = (int, float)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) in NUMBERS
 
 
 def same(left: Any, right: Any) -> bool:
@@ -26,11 +27,20 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
+def one_of(codes: Iterable[Any]) -> Callable[[Any], bool]:
+    """Whether a value is the `same` as any of these, which are texts, numbers or booleans."""
+    by_type: dict[type, set[Any]] = {}
+    for code in codes:
+        for kind in NUMBERS if is_number(code) else (type(code),):
+            by_type.setdefault(kind, set()).add(code)
+    return lambda value: value in by_type.get(type(value), ())
+
+
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def test(left: Any, right: Any) -> bool:
-        if is_number(left) and is_number(right):
-            return compare(left, right)
-        return isinstance(left, str) and isinstance(right, str) and compare(left, right)
+        if isinstance(left, str):
+            return isinstance(right, str) and compare(left, right)
+        return type(left) in NUMBERS and type(right) in NUMBERS and compare(left, right)
 
     return test
 
@@ -40,10 +50,10 @@ def _has_any(left: Any, right: Any) -> bool:
 
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "lt": _ordered(lambda left, right: left < right),
-    "le": _ordered(lambda left, right: left <= right),
-    "gt": _ordered(lambda left, right: left > right),
-    "ge": _ordered(lambda left, right: left >= right),
+    "lt": _ordered(figures.lt),
+    "le": _ordered(figures.le),
+    "gt": _ordered(figures.gt),
+    "ge": _ordered(figures.ge),
     "is": same,
     "in": lambda left, right: any(same(left, one) for one in right),
     "has_any": _has_any,
@@ -52,43 +62,67 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "filled": lambda left, _: isinstance(left, list) and len(left) > 0,
     "empty": lambda left, _: not (isinstance(left, list) and len(left) > 0),
 }
+# The same where the definition names a number, which most comparisons do.
+OF_NUMBERS: dict[str, Callable[[Any, Any], bool]] = {
+    "lt": figures.lt,
+    "le": figures.le,
+    "gt": figures.gt,
+    "ge": figures.ge,
+    "is": figures.eq,
+}
 
 
-def holds(condition: Any, value_of: Lookup) -> bool:
+def always(_: Known) -> bool:
+    return True
+
+
+def truth_of(condition: Any) -> Test:
     """Whether `condition` is true. A list of conditions means all of them; None always holds."""
-    return condition is None or _compiled(condition)(value_of)
-
-
-def _compile(condition: Any) -> Callable[[Lookup], bool]:
     if condition is None:
-        return lambda value_of: True
+        return always
     if isinstance(condition, dict):
         if "not" in condition:
-            inner = _compile(condition["not"])
-            return lambda value_of: not inner(value_of)
+            inner = truth_of(condition["not"])
+            return lambda known: not inner(known)
         return _group(condition["any" if "any" in condition else "all"], stop="any" in condition)
     if condition and isinstance(condition[0], str):
         name, operator, *rest = condition
-        compare, right = OPERATORS[operator], rest[0] if rest else None
-        if isinstance(right, str) and right.startswith("$"):
-            other = right[1:]
-            return lambda value_of: compare(value_of(name), value_of(other))
-        return lambda value_of: compare(value_of(name), right)
+        return _comparison(name, operator, rest[0] if rest else None)
     return _group(condition, stop=False)
 
 
-def _group(conditions: list[Any], *, stop: bool) -> Callable[[Lookup], bool]:
-    parts = [_compile(one) for one in conditions]
+def _comparison(name: str, operator: str, right: Any) -> Test:
+    if operator in OF_NUMBERS and is_number(right):
+        return _with_number(name, OF_NUMBERS[operator], right)
+    if operator == "in" and isinstance(right, list):
+        listed = one_of(right)
+        return lambda known: listed(known[name])
+    if operator == "is" and isinstance(right, bool):
+        return lambda known: known[name] is right
+    compare = OPERATORS[operator]
+    if isinstance(right, str) and right.startswith("$"):
+        other = right[1:]
+        return lambda known: compare(known[name], known[other])
+    return lambda known: compare(known[name], right)
+
+
+def _with_number(name: str, compare: Callable[[Any, Any], bool], right: float) -> Test:
+    def test(known: Known) -> bool:
+        left = known[name]
+        return type(left) in NUMBERS and compare(left, right)
+
+    return test
+
+
+def _group(conditions: list[Any], *, stop: bool) -> Test:
+    parts = [truth_of(one) for one in conditions]
     if len(parts) == 1:
         return parts[0]
 
-    def group(value_of: Lookup) -> bool:
+    def group(known: Known) -> bool:
         for part in parts:
-            if part(value_of) is stop:
+            if part(known) is stop:
                 return stop
         return not stop
 
     return group
-
-
-_compiled = Memo(_compile)

@@ -62,7 +62,7 @@ class Sheet:
     def observations(self, height: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """As `observations`; `height` {value, on} is the one on record, for a weight that came alone."""
         values = self.values
-        if height is not None and values("height") is None and values("weight") is not None:
+        if height is not None and values["height"] is None and values["weight"] is not None:
             values = values.with_last({"height": height})
         return yielding.observations_of(values)
 
@@ -79,7 +79,7 @@ def compute(key: str, answers: Any, context: Context | None = None) -> dict[str,
     """
     form = definition(key)
     values = yielding.trusted(form, answers, context)
-    return {name: values.known.get(name) for name in form.computed}
+    return {name: values[name] for name in form.computed}
 
 
 def facts_from(key: str, answers: Any, on: date | str, context: Context | None = None) -> dict[str, Any]:

@@ -20,7 +20,9 @@ class Answer(fields.Field[Any]):
         self.form, self.field = form, field
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        wrong = [] if absent(value) else list(faults(self.field, value, Values(self.form, {}, None)))
+        wrong = (
+            [] if absent(value) else list(faults(self.field, value, Values(self.form, {}, None).__getitem__))
+        )
         if wrong:
             raise ValidationError([message for _, _, message in wrong])
         return value

@@ -1,16 +1,18 @@
 """Facts the rule table speaks of, derived from what is recorded about a person.
 
-Line-for-line twin of static/js/grading/derive.js. Whatever is absent, null, in the future or of the
-wrong type becomes None, which the table reads as unknown. No clock, no locale, no rounding.
+Twin of static/js/grading/derive.js, but no reading is looked at that decides nothing. Whatever is absent,
+null, in the future or of the wrong type becomes None, which the table reads as unknown. No clock, no
+locale, no rounding.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
-from app.rules.decide import evaluate, matching
+from app.rules.decide import NUMBERS, matching, surely
 from app.shared.memo import Memo
 
 DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -19,9 +21,7 @@ TOO_LARGE = 1e9
 
 def number(value: Any) -> int | float | None:
     """The number itself; None for booleans, strings, NaN and what no instrument can show."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if abs(value) < TOO_LARGE else None
+    return value if type(value) in NUMBERS and abs(value) < TOO_LARGE else None
 
 
 def number_text(value: int | float) -> str:
@@ -37,7 +37,7 @@ def flag(value: Any) -> bool | None:
 
 def codes(value: Any) -> list[str] | None:
     """Distinct codes in the order given; None when there are none. Numeric codes become text."""
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not value:
         return None
     found = [item if isinstance(item, str) else code_text(item) for item in value]
     return list(dict.fromkeys(item for item in found if item)) or None
@@ -65,8 +65,12 @@ def _day_number(value: str) -> int | None:
 
 def days_since(value: Any, as_of: str) -> int | None:
     """Whole days from value to as_of; None when value lies after it: a future record is no record."""
-    then, now = day_number(value), day_number(as_of)
-    return now - then if then is not None and now is not None and then <= now else None
+    return _days_until(day_number(as_of), value)
+
+
+def _days_until(now: int | None, value: Any) -> int | None:
+    then = _day_number(value) if isinstance(value, str) else None
+    return None if then is None or now is None or then > now else now - then
 
 
 def age_on(birth_date: Any, as_of: str) -> int | None:
@@ -93,24 +97,25 @@ def within(value: int | float | None, limits: list[float]) -> int | float | None
     return value if value is not None and limits[0] <= value <= limits[1] else None
 
 
-def bp_reading(
-    item: dict[str, Any], as_of: str, table: Mapping[str, Any], names: dict[str, Any] | None = None
-) -> dict[str, Any] | None:
-    """A plausible reading, or None. A half reading counts only when that half is an emergency.
-
-    `names`: `named(table)`, made once for many readings; it is written to.
-    """
+def bp_reading(item: dict[str, Any], as_of: str, table: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A plausible reading, or None. A half reading counts only when that half is an emergency."""
     days = days_since(item.get("date"), as_of)
+    return None if days is None else _bp_of_day(days, item, table, named(table))
+
+
+def _bp_of_day(
+    days: int, item: dict[str, Any], table: Mapping[str, Any], names: dict[str, Any]
+) -> dict[str, Any] | None:
+    """`names`: `named(table)`, made once for many readings; it is written to."""
     sbp = within(number(item.get("sbp")), table["plausible"]["sbp"])
     dbp = within(number(item.get("dbp")), table["plausible"]["dbp"])
     complete = sbp is not None and dbp is not None
-    if days is None or days > table["windows"]["bp_history"]:
+    if days > table["windows"]["bp_history"]:
         return None
     if sbp is not None and dbp is not None and dbp >= sbp:
         return None
-    names = named(table) if names is None else names
     names["sbp"], names["dbp"] = sbp, dbp
-    urgent = evaluate(table["keep_incomplete_bp"], names) is True
+    urgent = surely(table["keep_incomplete_bp"], names)
     if not complete and not urgent:
         return None
     return {"days": days, "sbp": sbp, "dbp": dbp, "complete": complete, "urgent": urgent}
@@ -135,10 +140,31 @@ def newest_first(items: Iterable[dict[str, Any]], keys: tuple[str, ...]) -> list
 
 
 def kept_bp(value: Any, as_of: str, table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    names = named(table)
-    readings = [bp_reading(item, as_of, table, names) for item in records(value)]
-    # An emergency stands before a higher complete reading of the same day: 85/60 is not undone by 150/90.
-    return newest_first((one for one in readings if one is not None), ("urgent", "sbp", "dbp"))
+    """One a day, newest first, down to the second complete one: older ones decide nothing."""
+    names, complete = named(table), 0
+    kept: list[dict[str, Any]] = []
+    for days, item in _dated(records(value), as_of):
+        if complete > 1 and days != kept[-1]["days"]:
+            break
+        reading = _bp_of_day(days, item, table, names)
+        if reading is None:
+            continue
+        if kept and kept[-1]["days"] == days:
+            # An emergency stands before a higher complete reading of the same day: 85/60 is not undone
+            # by 150/90.
+            if not outranks(reading, kept[-1], ("urgent", "sbp", "dbp")):
+                continue
+            complete -= kept.pop()["complete"]
+        kept.append(reading)
+        complete += reading["complete"]
+    return kept
+
+
+def _dated(items: list[dict[str, Any]], as_of: str) -> list[tuple[int, dict[str, Any]]]:
+    """With their age in days, newest first; those of one day in the order given."""
+    now = day_number(as_of)
+    found = [(days, item) for item in items if (days := _days_until(now, item.get("date"))) is not None]
+    return sorted(found, key=itemgetter(0))
 
 
 def kept_glucose(value: Any, as_of: str, table: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -178,32 +204,57 @@ def put_bp(known: dict[str, Any], readings: list[dict[str, Any]]) -> None:
 
 def put_glucose(known: dict[str, Any], fpg: list[dict[str, Any]], rbg: list[dict[str, Any]]) -> None:
     """glu = values of the newest glucose date; fpg1, fpg2 = highest of the two newest fasting days."""
-    if fpg or rbg:
-        newest = min(item["days"] for item in fpg + rbg)
-        fasting = [item["mmol_l"] for item in fpg if item["days"] == newest]
-        random = [item["mmol_l"] for item in rbg if item["days"] == newest]
-        known["glu.days"] = newest
-        known["glu.max"] = max(fasting + random)
-        known["glu.min"] = min(fasting + random)
-        known["glu.fpg_max"] = max(fasting, default=None)
-        known["glu.rbg_max"] = max(random, default=None)
+    if not fpg and not rbg:
+        return
+    newest = min(item["days"] for item in fpg + rbg)
+    fasting = [item["mmol_l"] for item in fpg if item["days"] == newest]
+    random = [item["mmol_l"] for item in rbg if item["days"] == newest]
+    known["glu.days"] = newest
+    known["glu.max"] = max(fasting + random)
+    known["glu.min"] = min(fasting + random)
+    known["glu.fpg_max"] = max(fasting, default=None)
+    known["glu.rbg_max"] = max(random, default=None)
     for name, item in zip(("fpg1", "fpg2"), newest_first(fpg, ("mmol_l",)), strict=False):
         known[f"{name}.days"] = item["days"]
         known[f"{name}.mmol_l"] = item["mmol_l"]
 
 
-def put_record(known: dict[str, Any], name: str, record: Any, fields: Mapping[str, str], as_of: str) -> None:
-    """A latest record: its age in days and its fields, or nothing when its date is no past date."""
-    days = days_since(record.get("date"), as_of) if isinstance(record, dict) else None
-    if days is None:
-        return
-    known[f"{name}.days"] = days
-    for field, kind in fields.items():
-        value = record.get(field)
-        if kind == "days":
-            known[f"{name}.{field}"] = days_since(value, as_of)
-        else:
-            known[f"{name}.{field}"] = {"number": number, "flag": flag, "codes": codes}[kind](value)
+Part = tuple[str, str, Callable[[Any], Any] | None]  # its name, the field, what reads it; None: age in days
+READERS: dict[str, Callable[[Any], Any] | None] = {
+    "number": number,
+    "flag": flag,
+    "codes": codes,
+    "days": None,
+}
+
+
+def _make_parts(records: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, list[Part]]]:
+    """Of each latest record: its name, the name of its age, and its fields."""
+    return [
+        (name, f"{name}.days", [(f"{name}.{field}", field, READERS[kind]) for field, kind in fields.items()])
+        for name, fields in records.items()
+    ]
+
+
+_parts = Memo(_make_parts)
+
+
+def put_records(
+    known: dict[str, Any], facts: Mapping[str, Any], records: Mapping[str, Mapping[str, str]], as_of: str
+) -> None:
+    """Of each latest record its age in days and its fields, or nothing when its date is no past date."""
+    now = day_number(as_of)
+    for key, age, parts in _parts(records):
+        record = facts.get(key)
+        if not isinstance(record, dict):
+            continue
+        days = _days_until(now, record.get("date"))
+        if days is None:
+            continue
+        known[age] = days
+        for name, field, read in parts:
+            value = record.get(field)
+            known[name] = _days_until(now, value) if read is None else read(value)
 
 
 def derive(facts: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
@@ -227,8 +278,7 @@ def derive(facts: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]
         kept_glucose(facts.get("fpg"), as_of, table),
         kept_glucose(facts.get("rbg"), as_of, table),
     )
-    for name, fields in table["records"].items():
-        put_record(known, name, facts.get(name), fields, as_of)
+    put_records(known, facts, table["records"], as_of)
     profile = table["bp_target_profiles"][table["bp_target_profile"]]
     known["bp.target_sbp"], known["bp.target_dbp"] = matching(profile, known)[0]["then"]
     return known

@@ -12,6 +12,7 @@ from app.grading import derive
 from app.grading.rules import shipped_table
 
 READINGS = ("bp", "fpg", "rbg")
+DATED = FACTS.difference(PLAIN)
 Said = tuple[str, Any, date]  # code, value, day
 
 
@@ -40,7 +41,7 @@ def extended(
 
     `newest`: of what has no date of its own (PLAIN) the newest observation, `newer` included.
     """
-    facts = {code: value for code, value in before.items() if code in FACTS and code not in PLAIN}
+    facts = {code: value for code, value in before.items() if code in DATED}
     facts |= {code: newest[code][0] for code in PLAIN if code in newest}
     facts = facts_of_observations((said for said in newer if said[0] not in PLAIN), facts)
     return _completed(facts, patient, newest["conditions"][1] if "conditions" in newest else None, as_of)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from app.forms.definition import definition
@@ -69,8 +70,7 @@ def _routine(
 ) -> list[Task]:
     conditions = facts.get("conditions") or []
     forms = [form for code, form in FORM_OF_CONDITION.items() if code in conditions] or [GENERAL]
-    reasons = [rule for rule in shipped_table()["rules"]
-               if rule["code"] in grade["reasons"] and rule["code"] not in SILENCE]  # fmt: skip
+    reasons = _speaking(grade["reasons"])
     if not last_done:
         due = {form: registered_on + timedelta(days=COMPLETE_DAYS) for form in forms}
     else:
@@ -81,6 +81,19 @@ def _routine(
         Task(form, first.get(form, definition(form).zh), due[form], _codes(form, forms, reasons))
         for form in forms
     ]
+
+
+@cache
+def _places() -> dict[str, int]:
+    """The place of every rule that speaks of what was found."""
+    codes = [rule["code"] for rule in shipped_table()["rules"]]
+    return {code: place for place, code in enumerate(codes) if code not in SILENCE}
+
+
+def _speaking(codes: Iterable[str]) -> list[dict[str, Any]]:
+    """Their rules, in the order of the table."""
+    places, table = _places(), shipped_table()["rules"]
+    return [table[place] for place in sorted({places[code] for code in codes if code in places})]
 
 
 def _by_interval(
@@ -110,7 +123,12 @@ def routine_days(conditions: Iterable[str]) -> int:
 
 def _held_days(grade: Mapping[str, Any]) -> int:
     """Base interval of a colour that stands above what the rules say, until a clinician lowers it."""
-    days: int = matching(shipped_table()["base_days"], {"colour": grade.get("held") or "green"})[0]["then"]
+    return _base_days(grade.get("held") or "green")
+
+
+@cache
+def _base_days(colour: str) -> int:
+    days: int = matching(shipped_table()["base_days"], {"colour": colour})[0]["then"]
     return days
 
 

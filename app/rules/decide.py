@@ -10,13 +10,16 @@ value), in (value is a list), has, has_any (the fact is a list), known (value is
 A fact that is absent, null or of the wrong type is unknown: never low and never false.
 """
 
+import operator as figures
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from app.shared.memo import Memo
 
 NUMBERS = (int, float)
-Test = Callable[[Mapping[str, Any]], bool | None]
+Facts = Mapping[str, Any]
+Test = Callable[[Facts], bool | None]
 type_of = {bool: "boolean", int: "number", float: "number", str: "string"}
 
 
@@ -26,15 +29,17 @@ def same(a: Any, b: Any) -> bool:
 
 
 def holds(items: Iterable[Any], wanted: Any) -> bool:
+    if isinstance(wanted, str):  # nothing but the same text is equal to a text
+        return wanted in items
     return any(same(item, wanted) for item in items)
 
 
 # operator: (type the fact must have, type the value must have, test)
 OPERATORS: dict[str, tuple[str, str, Callable[[Any, Any], bool]]] = {
-    "lt": ("number", "number", lambda a, b: a < b),
-    "le": ("number", "number", lambda a, b: a <= b),
-    "gt": ("number", "number", lambda a, b: a > b),
-    "ge": ("number", "number", lambda a, b: a >= b),
+    "lt": ("number", "number", figures.lt),
+    "le": ("number", "number", figures.le),
+    "gt": ("number", "number", figures.gt),
+    "ge": ("number", "number", figures.ge),
     "is": ("scalar", "scalar", same),
     "in": ("scalar", "list", lambda a, b: holds(b, a)),
     "has": ("list", "scalar", holds),
@@ -51,55 +56,93 @@ def is_a(value: Any, kind: str) -> bool:
 def _test(triple: list[Any]) -> Test:
     name, operator, value = triple
     if operator == "known":
-        return lambda facts: bool((facts.get(name) is not None) == value)
+        return lambda facts: (facts.get(name) is not None) == value
     fact_kind, value_kind, compare = OPERATORS[operator]
-    if fact_kind == value_kind == "number":
-        return _of_numbers(name, compare, value)
     if isinstance(value, dict):
-        other = value["fact"]
-
-        def against_fact(facts: Mapping[str, Any]) -> bool | None:
-            fact, wanted = facts.get(name), facts.get(other)
-            return compare(fact, wanted) if is_a(fact, fact_kind) and is_a(wanted, value_kind) else None
-
-        return against_fact
+        return _against_fact(name, operator, value["fact"])
     if not is_a(value, value_kind):
         return lambda facts: None
+    if fact_kind == "number":
+        return _of_number(name, compare, value)
+    if fact_kind == "list":
+        return _of_list(name, figures.contains if isinstance(value, str) else compare, value)
+    if operator == "is":
+        return _is(name, value)
+    return lambda facts: compare(fact, value) if is_a(fact := facts.get(name), fact_kind) else None
 
-    def against_literal(facts: Mapping[str, Any]) -> bool | None:
+
+def _against_fact(name: str, operator: str, other: str) -> Test:
+    fact_kind, value_kind, compare = OPERATORS[operator]
+    if fact_kind == value_kind == "number":
+        return _of_two_numbers(name, compare, other)
+
+    def test(facts: Facts) -> bool | None:
+        fact, wanted = facts.get(name), facts.get(other)
+        return compare(fact, wanted) if is_a(fact, fact_kind) and is_a(wanted, value_kind) else None
+
+    return test
+
+
+# Most tests of a table are one of those below, which do not go by the names of types.
+
+
+def _of_number(name: str, compare: Callable[[Any, Any], bool], value: float) -> Test:
+    def test(facts: Facts) -> bool | None:
         fact = facts.get(name)
-        return compare(fact, value) if fact is not None and is_a(fact, fact_kind) else None
+        return compare(fact, value) if type(fact) in NUMBERS else None
 
-    return against_literal
+    return test
 
 
-def _of_numbers(name: str, compare: Callable[[Any, Any], bool], value: Any) -> Test:
-    """Most tests of a table, and so without going by the names of types."""
-    other = value["fact"] if isinstance(value, dict) else None
-
-    def test(facts: Mapping[str, Any]) -> bool | None:
+def _of_two_numbers(name: str, compare: Callable[[Any, Any], bool], other: str) -> Test:
+    def test(facts: Facts) -> bool | None:
         fact = facts.get(name)
         if type(fact) not in NUMBERS:
             return None
-        wanted = value if other is None else facts.get(other)
+        wanted = facts.get(other)
         return compare(fact, wanted) if type(wanted) in NUMBERS else None
 
     return test
 
 
-def _compile(expression: Any) -> Test:
+def _of_list(name: str, compare: Callable[[Any, Any], bool], value: Any) -> Test:
+    def test(facts: Facts) -> bool | None:
+        fact = facts.get(name)
+        return compare(fact, value) if isinstance(fact, list) else None
+
+    return test
+
+
+def _is(name: str, value: Any) -> Test:
+    kind = type_of[type(value)]
+
+    def test(facts: Facts) -> bool | None:
+        fact = facts.get(name)
+        its_kind = type_of.get(type(fact))
+        return None if its_kind is None else bool(its_kind == kind and fact == value)
+
+    return test
+
+
+def _compile(expression: Any, *, surely: bool = False) -> Test:
+    """`surely`: only what is known to be true matters, so the rest is not read once it cannot be."""
     if isinstance(expression, list):
         return _test(expression)
     if "not" in expression:
         inner = _compile(expression["not"])
         return lambda facts: None if (result := inner(facts)) is None else not result
     if "unless" in expression:
-        inner = _compile(expression["unless"])
+        inner = _compile(expression["unless"], surely=True)
         return lambda facts: inner(facts) is not True
     stop = "any" in expression
-    parts = [_compile(part) for part in expression["any" if stop else "all"]]
+    parts = [_compile(part, surely=surely) for part in expression["any" if stop else "all"]]
+    if len(parts) == 1:
+        return parts[0]
+    return _all_surely(parts) if surely and not stop else _group(parts, stop=stop)
 
-    def group(facts: Mapping[str, Any]) -> bool | None:
+
+def _group(parts: list[Test], *, stop: bool) -> Test:
+    def group(facts: Facts) -> bool | None:
         answer: bool | None = not stop
         for part in parts:
             result = part(facts)
@@ -111,15 +154,41 @@ def _compile(expression: Any) -> Test:
     return group
 
 
-_compiled = Memo(_compile)
+def _all_surely(parts: list[Test]) -> Test:
+    def group(facts: Facts) -> bool:
+        for part in parts:  # noqa: SIM110 - a generator for each row costs more than its tests
+            if part(facts) is not True:
+                return False
+        return True
+
+    return group
 
 
-def evaluate(expression: Any, facts: Mapping[str, Any]) -> bool | None:
+_compiled: Memo[Test] = Memo(_compile)
+_compiled_surely: Memo[Test] = Memo(partial(_compile, surely=True))
+
+
+def _begun(row: dict[str, Any]) -> tuple[Test, Test, dict[str, Any]]:
+    """A row with the first thing it asks, where most rows end, and the rest."""
+    parts = [row] if {"not", "unless", "any"} & row.keys() else row["all"]
+    first, rest = ({"all": some} for some in (parts[:1], parts[1:]))
+    return _compile(first, surely=True), _compile(rest, surely=True), row
+
+
+_begun_rows: Memo[list[tuple[Test, Test, dict[str, Any]]]] = Memo(lambda rows: [_begun(row) for row in rows])
+
+
+def evaluate(expression: Any, facts: Facts) -> bool | None:
     """True, False or None (unknown). Raises KeyError for an operator the twins do not have."""
     return _compiled(expression)(facts)
 
 
-def unknowns(expression: Any, facts: Mapping[str, Any]) -> list[str]:
+def surely(expression: Any, facts: Facts) -> bool:
+    """Whether it is known to be true."""
+    return _compiled_surely(expression)(facts) is True
+
+
+def unknowns(expression: Any, facts: Facts) -> list[str]:
     """Names of the facts because of which the expression is unknown, in the order they are read."""
     if evaluate(expression, facts) is not None:
         return []
@@ -132,12 +201,12 @@ def unknowns(expression: Any, facts: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in unknowns(part, facts)))
 
 
-def matching(rows: Iterable[dict[str, Any]], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def matching(rows: list[dict[str, Any]], facts: Facts) -> list[dict[str, Any]]:
     """Every row whose condition is known to be true, in table order."""
-    return [row for row in rows if evaluate(row, facts) is True]
+    return [row for first, rest, row in _begun_rows(rows) if first(facts) is True and rest(facts) is True]
 
 
-def decide(table: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+def decide(table: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
     """First row that applies: ``{then, row, missing}``.
 
     A row whose condition is unknown stops the search: then is None and missing names what to ask.

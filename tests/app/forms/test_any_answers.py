@@ -59,3 +59,11 @@ def test_any_json_as_answers_never_crashes(key, answers):
 def test_numbers_beyond_measure_are_refused(field, value):
     pointers = [found["pointer"] for found in engine.check("hypertension", {field: value}).errors]
     assert f"/answers/{field}" in pointers
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), 2**53 + 1])
+def test_a_number_no_machine_holds_is_refused_where_no_limit_stands(value):
+    pointers = [
+        found["pointer"] for found in engine.check("hypertension", {"exercise_week_min": value}).errors
+    ]
+    assert "/answers/exercise_week_min" in pointers

@@ -88,6 +88,7 @@ def test_a_field_is_well_formed(form, field):
         assert all(option["zh"] and option["en"] for option in field["options"])
     for limit in field.get("soft", []):
         assert limit["op"] in OPERATORS and limit["level"] in ("warn", "emergency") and limit["zh"]
+        assert not str(limit["value"]).startswith("$")  # a literal, never the name of another value
         if "hard" in field:
             assert field["hard"]["min"] <= limit["value"] <= field["hard"]["max"]
 

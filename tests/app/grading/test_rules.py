@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.grading.derive import age_on, day_number, days_since, number, number_text
+from app.grading.derive import (
+    age_on,
+    bp_reading,
+    day_number,
+    days_since,
+    kept_bp,
+    newest_first,
+    number,
+    number_text,
+)
 from app.grading.rules import grade, shipped_table
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
@@ -261,6 +270,26 @@ def test_keys_nobody_knows_are_ignored(person, extra):
 @given(people, st.sampled_from(["conditions", "bp", "adl"]))
 def test_forgetting_what_is_needed_never_ends_in_green(person, key):
     assert grade({**person, key: None})["colour"] != "green"
+
+
+READING = st.fixed_dictionaries(
+    {
+        "date": st.sampled_from(
+            ["2026-03-01", "2026-02-28", "2026-02-01", "2025-03-01", "2026-03-02", "x", None]
+        ),
+        "sbp": st.none() | st.sampled_from([49, 85, 120, 150, 185]),
+        "dbp": st.none() | st.sampled_from([19, 60, 90, 115, 150]),
+    }
+)
+
+
+@given(st.lists(READING, max_size=8))
+def test_readings_are_kept_down_to_the_second_complete_one(readings):
+    table = shipped_table()
+    read = [bp_reading(one, "2026-03-01", table) for one in readings]
+    every = newest_first((one for one in read if one is not None), ("urgent", "sbp", "dbp"))
+    second = [place for place, one in enumerate(every) if one["complete"]][1:2]
+    assert kept_bp(readings, "2026-03-01", table) == (every[: second[0] + 1] if second else every)
 
 
 @given(people, st.integers(1, 40))
