@@ -9,7 +9,7 @@ import gzip
 import http.client
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -17,6 +17,38 @@ HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length",
 PORTAL = b"<!doctype html><title>Free wi-fi</title><h1>Welcome. Please accept the terms.</h1>"
 PUSHES = ("/api/sync/push", "/api/sync/sealed")
 Rewrite = Callable[[bytes], bytes]
+
+
+class Drip:
+    """An answer that comes as far as it is let, and may be cut there."""
+
+    def __init__(self) -> None:
+        self._let, self._cut, self._moved = 0.0, False, threading.Condition()
+
+    def let(self, share: float) -> None:
+        """So much of it, of 1, has passed the gate when the phone looks next."""
+        with self._moved:
+            self._let = share
+            self._moved.notify_all()
+
+    def cut(self) -> None:
+        with self._moved:
+            self._cut = True
+            self._moved.notify_all()
+
+    def pieces(self, content: bytes) -> Iterator[bytes]:
+        sent = 0
+        while sent < len(content):
+            upto = self._wait(sent, len(content))
+            yield content[sent:upto]
+            sent = upto
+
+    def _wait(self, sent: int, size: int) -> int:
+        with self._moved:
+            moved = self._moved.wait_for(lambda: self._cut or int(self._let * size) > sent, timeout=60)
+            if self._cut or not moved:
+                raise ConnectionResetError
+            return int(self._let * size)
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -36,6 +68,7 @@ class Gate:
         self.strip: set[str] = set()  # names of headers, in lower case, that do not come through
         self.spoiled: dict[str, str] = {}  # a mode for one path alone
         self.held: dict[str, threading.Event] = {}  # answers of a path that wait for the event
+        self.drips: dict[str, Drip] = {}  # the next answer of a path comes piece by piece
         self.seen: list[tuple[str, str]] = []  # (method, path) that reached the server
         self.pushed: list[list[str]] = []  # the op_ids of each push that reached the server
         # Called with "came" (True drops the request) and "done" (the server did it; True drops the answer).
@@ -129,7 +162,8 @@ class Gate:
             self.answer(request, 502, [("Content-Type", "text/html")], b"<h1>Bad gateway</h1>")
             return
         change = self.rewrite.get(request.path)
-        self.answer(request, status, headers, change(content) if change else content)
+        drip = self.drips.pop(path, None)
+        self.answer(request, status, headers, change(content) if change else content, drip)
 
     def forward(
         self, request: BaseHTTPRequestHandler, body: bytes
@@ -152,7 +186,11 @@ class Gate:
 
     @staticmethod
     def answer(
-        request: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], content: bytes
+        request: BaseHTTPRequestHandler,
+        status: int,
+        headers: list[tuple[str, str]],
+        content: bytes,
+        drip: Drip | None = None,
     ) -> None:
         try:
             request.send_response(status)
@@ -161,7 +199,8 @@ class Gate:
             if status != 304:  # there it would speak of the copy the browser has
                 request.send_header("Content-Length", str(len(content)))
             request.end_headers()
-            request.wfile.write(content)
+            for piece in drip.pieces(content) if drip else (content,):
+                request.wfile.write(piece)
         except (BrokenPipeError, ConnectionResetError):
             request.close_connection = True  # the browser went away
 

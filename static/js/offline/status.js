@@ -79,8 +79,8 @@ async function facts() {
     page: pageName(),
   };
   try {
-    if (user) Object.assign(found, await outbox.counts(user));
-    else Object.assign(found, await behindTheLock());
+    const { waiting, needs, uploads } = user ? await outbox.counts(user) : await behindTheLock();
+    Object.assign(found, { waiting, needs, uploads });
     found.noStore = !keeps;
   } catch {
     found.noStore = true;
