@@ -113,7 +113,7 @@ def _close(engine: Engine) -> None:
 def _statement(table: Table, names: tuple[str, ...], rows: int, mark: str) -> str:
     one = f"({', '.join([mark] * len(names))})"
     columns = ", ".join(f'"{name}"' for name in names)
-    return f'INSERT INTO "{table.name}" ({columns}) VALUES {", ".join([one] * rows)}'  # noqa: S608  no values
+    return f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([one] * rows)}"  # noqa: S608  no values
 
 
 @cache

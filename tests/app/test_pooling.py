@@ -77,7 +77,7 @@ def test_behind_a_pooler_a_reading_is_on_the_disk_before_its_answer_leaves(postg
 
         event.listen(engine, "before_cursor_execute", listen)
         assert doctor.get(f"/patients/{patient}").status_code == 200
-        line = next(n for n, (statement, _) in enumerate(said) if 'INTO "audit_lines"' in statement)
+        line = next(n for n, (statement, _) in enumerate(said) if "INTO audit_lines" in statement)
         assert said[line - 1] == (PROMISED_ANEW, False) and said[line][1] is False
 
 
