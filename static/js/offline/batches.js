@@ -25,7 +25,7 @@ export async function nextBatch(run, beside) {
 /** What has no answer and is not under way. Nothing is opened twice in one sending, nor after the lock fell. */
 async function stillWaiting(run) {
   const but = new Set(run.tried);
-  for (const { batch } of run.under_way) for (const { op_id } of batch) but.add(op_id);
+  for (const { batch } of run.flights) for (const { op_id } of batch) but.add(op_id);
   if (vault.userId() !== run.user_id) run.opened.clear();
   const waiting = await outbox.toSend(run.user_id, but, run.opened);
   for (const { record } of waiting) run.opened.set(record.op_id, record);

@@ -22,18 +22,12 @@ export async function greet(fetch) {
 
 /**
  * Whose session this most likely is, and what the server takes at once, before it says so: whoever it greeted
- * last, if they have the phone open here. Nobody else is asked for the key as long as the server is silent: a
- * page that slept through a lock would hand it out.
+ * last, unless somebody else has the phone open.
  * @returns {Promise<{user_id: string, limits: object} | undefined>}
  */
 export async function expected() {
   const last = await outbox.getMeta(LAST);
-  return last && last.user_id === vault.userId() ? last : undefined;
-}
-
-/** Nobody is signed in any more: until somebody is, nothing is sent in their name only to be refused. */
-export async function expectNobody() {
-  if (await outbox.getMeta(LAST)) await unlessFull(() => outbox.setMeta(LAST, null));
+  return last && (!vault.userId() || vault.userId() === last.user_id) ? last : undefined;
 }
 
 /** @returns {Promise<boolean>} whether what was confirmed before has to be sent again */

@@ -29,8 +29,8 @@ export function begin({ user_id, limits, reason, fetch }) {
     needs: 0,
     again: 0,
     tried: new Set(),
-    under_way: new Set(), // {batch, people, most, ending}
-    ended: 0,
+    flights: new Set(), // {batch, people, most, landing}
+    landings: 0,
     line: sharedLine(),
     opened: new Map(), // op_id -> record
     ahead: null, // a promise of the batch after those under way
@@ -72,11 +72,11 @@ export async function pushAll(run) {
   run.stuck = false;
   let before;
   do {
-    before = run.ended;
+    before = run.landings;
     await beginMore(run).catch((error) => broken(run, error));
     prepare(run);
-    if (run.under_way.size) await Promise.race([...run.under_way].map((one) => one.ending));
-  } while (run.ended > before); // also one that ended while something was looked for
+    if (run.flights.size) await Promise.race([...run.flights].map((flight) => flight.landing));
+  } while (run.landings > before); // also one that landed while something was looked for
   post({ t: 'sending', done: run.answered, total: 0 });
   if (run.error) throw run.error;
 }
@@ -88,30 +88,30 @@ function broken(run, error) {
 }
 
 async function beginMore(run) {
-  while (!run.failure && !run.stuck && run.under_way.size < AT_ONCE) {
-    if (run.smaller && run.under_way.size) return; // what was too large goes before anything new
+  while (!run.failure && !run.stuck && run.flights.size < AT_ONCE) {
+    if (run.smaller && run.flights.size) return; // what was too large goes before anything new
     run.smaller = false;
     const next = await upcoming(run);
     if (!next) return;
-    if (!run.failure && !run.smaller) await beginOne(run, next);
+    if (!run.failure && !run.smaller) await takeOff(run, next);
   }
 }
 
 /** While others are under way: what goes after them. If one does not arrive, that is thrown away. */
 function prepare(run) {
-  if (!run.under_way.size || run.failure || run.smaller || run.ahead) return;
-  const beside = run.under_way.size < AT_ONCE ? [] : [...run.under_way];
+  if (!run.flights.size || run.failure || run.smaller || run.ahead) return;
+  const beside = run.flights.size < AT_ONCE ? [] : [...run.flights];
   run.ahead = nextBatch(run, beside).catch(() => null); // made anew when it is needed
 }
 
 async function upcoming(run) {
   const ready = await run.ahead;
-  if (ready && !(ready.alone && run.under_way.size)) return ready;
-  // What was saved meanwhile may go too, and what waited for one that is answered now.
-  return nextBatch(run, [...run.under_way]);
+  if (ready && !(ready.alone && run.flights.size)) return ready;
+  // What was saved meanwhile may go too, and what waited for one that has landed.
+  return nextBatch(run, [...run.flights]);
 }
 
-async function beginOne(run, next) {
+async function takeOff(run, next) {
   const { chosen, sealed, alone } = next;
   run.ahead = null;
   run.rest = next.ready;
@@ -132,13 +132,13 @@ async function beginOne(run, next) {
     return;
   }
   const request = stillSo(chosen, batch) ? next.request : await packed(batch, howToSend(sealed));
-  const one = { batch, people: peopleOfAll(batch), most: run.most };
+  const flight = { batch, people: peopleOfAll(batch), most: run.most };
   run.rest -= batch.length;
-  run.under_way.add(one);
-  one.ending = push(request, { as: run.user_id, fetch: run.fetch, line: run.line })
-    .then((answer) => settle(run, one, answer))
+  run.flights.add(flight);
+  flight.landing = push(request, { as: run.user_id, fetch: run.fetch, line: run.line })
+    .then((answer) => landed(run, flight, answer))
     .catch((error) => broken(run, error))
-    .finally(() => over(run, one));
+    .finally(() => gone(run, flight));
 }
 
 /** Nobody took one back, or mended what it builds on, since the request was made. */
@@ -147,16 +147,16 @@ function stillSo(chosen, batch) {
   return chosen.length === batch.length && chosen.every(same);
 }
 
-function over(run, one) {
-  if (run.under_way.delete(one)) run.ended += 1;
+function gone(run, flight) {
+  if (run.flights.delete(flight)) run.landings += 1;
 }
 
-async function settle(run, one, answer) {
-  const { batch, most } = one;
+async function landed(run, flight, answer) {
+  const { batch, most } = flight;
   if (answer.too_large && batch.length > 1) {
     shrink(run, batch, most, answer.too_large);
     await unlessFull(() => outbox.release(batch, 'too_large'));
-    over(run, one);
+    gone(run, flight);
     run.rest += batch.length;
     return;
   }
@@ -174,7 +174,7 @@ async function settle(run, one, answer) {
   run.needs += settled.needs;
   run.again += settled.again;
   if (done.size) post({ t: 'sent', op_ids: [...done] });
-  over(run, one);
+  gone(run, flight);
   run.answered += batch.length;
   tell(run);
 }
@@ -190,9 +190,9 @@ function shrink(run, batch, most, { max_ops, max_bytes }) {
 
 /** How many are answered, of how many: those, what is under way, and what waits its turn. */
 function tell(run) {
-  let count = 0;
-  for (const { batch } of run.under_way) count += batch.length;
-  post({ t: 'sending', done: run.answered, total: run.answered + count + run.rest });
+  let under_way = 0;
+  for (const { batch } of run.flights) under_way += batch.length;
+  post({ t: 'sending', done: run.answered, total: run.answered + under_way + run.rest });
 }
 
 /** This one operation alone is more than the server takes: that is an answer about it. */

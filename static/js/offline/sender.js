@@ -3,8 +3,9 @@
 // Anything but a 200 JSON answer holding an operation's own result means "unknown": the operation is kept
 // and sent again. The server knows it by its op_id, so sending twice keeps one.
 
+import * as vault from '../vault/vault.js';
 import { post } from './channel.js';
-import { expected, expectNobody, greet, heed } from './greeting.js';
+import { expected, greet, heed } from './greeting.js';
 import { alone } from './lock.js';
 import { report } from './net.js';
 import * as outbox from './outbox.js';
@@ -87,6 +88,7 @@ async function greetAndSend(how) {
   });
   heeding.catch(() => {}); // heard below
   try {
+    if (early) await vault.borrow();
     if (early) await pushAll(early);
   } finally {
     await heeding.catch(() => {}); // nothing of this goes on once the turn is over
@@ -116,7 +118,6 @@ async function concluded(run) {
 
 async function stop({ outcome, retry_ms }, sent) {
   if (outcome !== 'partly') report(outcome);
-  if (outcome === 'signed_out') await expectNobody();
   post({ t: 'sending', done: sent, total: 0 });
   return { outcome, sent, retry_ms: await failed(retry_ms) };
 }
