@@ -35,20 +35,13 @@ export function adopt(given) {
 
 /** The open key, asked from the others where this realm has none. Null: locked. */
 export async function open(asking = askOthers) {
-  await borrow(asking);
+  if (!held) {
+    const before = drops;
+    const given = await asking();
+    if (drops === before) adopt(given);
+  }
   if (held && !(await stands(held.user_id))) held = null;
   return held;
-}
-
-/**
- * The same, for whoever is about to hear from the server: a phone that was long without it is not shut in the
- * moment before.
- */
-export async function borrow(asking = askOthers) {
-  if (held) return held;
-  const before = drops;
-  const given = await asking();
-  return drops === before ? adopt(given) : held;
 }
 
 /** Whether there is still a store that this person's key belongs to. */
