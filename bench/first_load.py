@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 from bench.wire import PLAIN, WEAK, Wire
 from tests.e2e.world import READY_OR_LOCKED, Phone, Server, make_demo, serving, set_pin, until
@@ -43,44 +43,45 @@ PACK = "/api/pack"
 STRETCHES = ("door", "list", "rest")
 
 
-def measure(server: Server, folder: Path, *, slow: bool) -> tuple[Wire, dict[str, float]]:
+def measure(
+    playwright: Playwright, server: Server, folder: Path, *, slow: bool
+) -> tuple[Wire, dict[str, float]]:
     wire = Wire(server.url, WEAK if slow else PLAIN, "door")
     took: dict[str, float] = {}
-    with sync_playwright() as playwright:
-        phone = Phone(playwright, folder, wire.url)
-        try:
-            page = phone.page
-            phone.context.set_default_timeout(180_000)
-            phone.context.add_init_script(NOTE_WHEN)
-            if slow:
-                session = phone.context.new_cdp_session(page)
-                session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
-            began = time.monotonic()
-            page.goto("/sign-in")
-            until(page, READY_OR_LOCKED, seconds=180)
-            took["door_s"] = round(time.monotonic() - began, 2)
-            until(page, ACTIVE, seconds=180)
-            took["worker_s"] = round(time.monotonic() - began, 2)
-            _quiet(wire, page)
-            wire.stretch = "list"
-            doctor = server.account("doctor")
-            page.fill("#username", doctor["username"])
-            page.fill("#password", doctor["password"])
-            began = time.monotonic()
-            page.click("#sign-in button[type=submit]")
-            page.wait_for_url(lambda url: "/sign-in" not in url)
-            set_pin(page)
-            until(page, USABLE, seconds=180)
-            took["list_s"] = round(time.monotonic() - began, 2)
-            usable_at = page.evaluate("() => window.usableAt")
-            phone.wait_for_pack(doctor["id"])
-            _quiet(wire, page)
-            for one in wire.crossed:
-                if one.stretch == "list" and one.at > usable_at:
-                    one.stretch = "rest"
-        finally:
-            phone.close()
-            wire.close()
+    phone = Phone(playwright, folder, wire.url)
+    try:
+        page = phone.page
+        phone.context.set_default_timeout(180_000)
+        phone.context.add_init_script(NOTE_WHEN)
+        if slow:
+            session = phone.context.new_cdp_session(page)
+            session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+        began = time.monotonic()
+        page.goto("/sign-in")
+        until(page, READY_OR_LOCKED, seconds=180)
+        took["door_s"] = round(time.monotonic() - began, 2)
+        until(page, ACTIVE, seconds=180)
+        took["worker_s"] = round(time.monotonic() - began, 2)
+        _quiet(wire, page)
+        wire.stretch = "list"
+        doctor = server.account("doctor")
+        page.fill("#username", doctor["username"])
+        page.fill("#password", doctor["password"])
+        began = time.monotonic()
+        page.click("#sign-in button[type=submit]")
+        page.wait_for_url(lambda url: "/sign-in" not in url)
+        set_pin(page)
+        until(page, USABLE, seconds=180)
+        took["list_s"] = round(time.monotonic() - began, 2)
+        usable_at = page.evaluate("() => window.usableAt")
+        phone.wait_for_pack(doctor["id"])
+        _quiet(wire, page)
+        for one in wire.crossed:
+            if one.stretch == "list" and one.at > usable_at:
+                one.stretch = "rest"
+    finally:
+        phone.close()
+        wire.close()
     return wire, took
 
 
@@ -108,8 +109,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as name:
         folder = Path(name)
         make_demo(folder / "nuanxun.db", small=not asked.large)
-        with serving(folder) as server:
-            wire, took = measure(server, folder / "phone", slow=asked.slow)
+        with serving(folder) as server, sync_playwright() as playwright:
+            wire, took = measure(playwright, server, folder / "phone", slow=asked.slow)
     if asked.files:
         for one in wire.crossed:
             print(f"{one.stretch:5} {one.down:7} {one.path}")

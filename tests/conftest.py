@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from playwright.sync_api import Playwright, sync_playwright
 from sqlalchemy import text
 
 from app import create_app
@@ -21,6 +22,13 @@ from tests.e2e.storms import COUNTS, VISITS
 from tests.factories import Factory
 
 SECRET = "a secret that only the tests know, 32+"
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """One a process: whoever started another beside it would be refused."""
+    with sync_playwright() as running:
+        yield running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright, expect, sync_playwright
+from playwright.sync_api import Playwright, expect
 
 from tests.e2e.gate import Gate
 from tests.e2e.world import Phone, Server, make_demo, phones_for, serving
@@ -18,8 +18,18 @@ expect.set_options(timeout=15_000)  # a busy machine is slow, not wrong
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory, demo_database: Path) -> Iterator[Server]:
     """A server of this test alone, on its own copy of the demo data."""
-    folder = tmp_path_factory.mktemp("server")
-    shutil.copy(demo_database, folder / "nuanxun.db")
+    yield from _serving_a_copy(tmp_path_factory, demo_database)
+
+
+@pytest.fixture(scope="module")
+def file_server(tmp_path_factory: pytest.TempPathFactory, demo_database: Path) -> Iterator[Server]:
+    """A server for all tests of a file."""
+    yield from _serving_a_copy(tmp_path_factory, demo_database)
+
+
+def _serving_a_copy(folders: pytest.TempPathFactory, database: Path) -> Iterator[Server]:
+    folder = folders.mktemp("server")
+    shutil.copy(database, folder / "nuanxun.db")
     with serving(folder) as running:
         yield running
 
@@ -28,12 +38,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, demo_database: Path) -> Ite
 def demo_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file with the small demo in it, made once."""
     return make_demo(tmp_path_factory.mktemp("demo") / "demo.db")
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
 
 
 @pytest.fixture
@@ -61,7 +65,8 @@ def phone(playwright: Playwright, server: Server, tmp_path: Path) -> Iterator[Ca
 # Each of these drives phones for minutes. `make e2e` runs them; the suite keeps to ten minutes without them.
 LONG = {
     "test_accounts", "test_bad_lines", "test_canaries", "test_care", "test_carried", "test_devices",
-    "test_lock", "test_lost_phone", "test_readlog", "test_shared_phone", "test_storms", "test_typed",
+    "test_lock", "test_locked", "test_lost_phone", "test_readlog", "test_shared_phone", "test_storms",
+    "test_typed",
 }  # fmt: skip
 
 

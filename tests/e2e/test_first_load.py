@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Playwright, expect
 
 from bench import first_load
 from tests.e2e.gate import Gate
@@ -29,9 +29,19 @@ def sign_in(phone: Phone, account: dict) -> None:
     until(page, first_load.READY)
 
 
-def test_until_the_list_is_usable_the_wire_carries_sixty_kilobytes(server: Server, tmp_path: Path) -> None:
+def without_the_pack(server: Server, gate: Gate, through: Callable[[str], Phone]) -> Page:
+    """A doctor's first list, while the pack is held back."""
+    gate.held["/api/pack"] = threading.Event()
+    phone = through("doctor's")
+    sign_in(phone, server.account("doctor"))
+    return phone.page
+
+
+def test_until_the_list_is_usable_the_wire_carries_sixty_kilobytes(
+    playwright: Playwright, server: Server, tmp_path: Path
+) -> None:
     """Door, worker and headers included. That people are no matter: tests/app/test_budgets.py."""
-    wire, took = first_load.measure(server, tmp_path / "phone", slow=False)
+    wire, took = first_load.measure(playwright, server, tmp_path / "phone", slow=False)
     found = first_load.summary(wire, took)
     crossed = [(one.stretch, one.path, one.down) for one in wire.crossed if one.stretch != "rest"]
     assert found["until_usable_bytes"] <= UNTIL_USABLE_BYTES, crossed
@@ -43,10 +53,7 @@ def test_until_the_list_is_usable_the_wire_carries_sixty_kilobytes(server: Serve
 def test_before_everybody_is_there_the_server_answers_what_is_chosen_and_then_the_phone(
     server: Server, gate: Gate, through: Callable[[str], Phone]
 ) -> None:
-    gate.held["/api/pack"] = threading.Event()
-    phone = through("doctor's")
-    page = phone.page
-    sign_in(phone, server.account("doctor"))
+    page = without_the_pack(server, gate, through)
     assert not page.evaluate(HERE)
     rows = page.locator("#list .row").all_inner_texts()
     assert rows and gate.count("/today") == 1
@@ -66,10 +73,7 @@ def test_before_everybody_is_there_the_server_answers_what_is_chosen_and_then_th
 def test_everybody_comes_with_the_pack_and_nothing_on_the_page_moves(
     server: Server, gate: Gate, through: Callable[[str], Phone]
 ) -> None:
-    gate.held["/api/pack"] = threading.Event()
-    phone = through("doctor's")
-    page = phone.page
-    sign_in(phone, server.account("doctor"))
+    page = without_the_pack(server, gate, through)
     main = page.locator("#main").element_handle()
     rows = page.locator("#list .row").all_inner_texts()
     assert not page.evaluate(HERE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,30 +10,21 @@ from playwright.sync_api import Playwright
 from tests.e2e.storms.every import STORMS
 from tests.e2e.storms.figures import BEGIN, END, Figures, write
 from tests.e2e.storms.ground import ground
-from tests.e2e.world import Server, serving
+from tests.e2e.world import Server
 
 pytestmark = pytest.mark.xdist_group("browser")
-
-
-@pytest.fixture(scope="module")
-def serving_all(tmp_path_factory: pytest.TempPathFactory, demo_database: Path) -> Iterator[Server]:
-    """One server for all storms: each has phones of its own and knows its own visits."""
-    folder = tmp_path_factory.mktemp("storms")
-    shutil.copy(demo_database, folder / "nuanxun.db")
-    with serving(folder) as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", STORMS)
 def test_a_storm_loses_nothing_doubles_nothing_and_every_screen_is_true(
     name: str,
-    serving_all: Server,
+    file_server: Server,
     playwright: Playwright,
     tmp_path: Path,
     pytestconfig: pytest.Config,
 ) -> None:
     more = {"visits": pytestconfig.getoption("visits")} if name == "flips" else {}
-    with ground(playwright, serving_all, tmp_path) as standing:
+    with ground(playwright, file_server, tmp_path) as standing:
         count, seed = pytestconfig.getoption(name), pytestconfig.getoption("storm_seed")
         figures = STORMS[name](standing, count, seed, **more)
     assert figures.wrong == 0, figures.complaints

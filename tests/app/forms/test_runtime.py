@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from playwright.sync_api import sync_playwright
 
 from app.forms import engine
 
@@ -52,12 +51,11 @@ def answer(route):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield made
-        made.close()
+def browser(playwright):
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    yield made
+    made.close()
 
 
 @pytest.fixture

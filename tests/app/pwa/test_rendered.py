@@ -90,22 +90,30 @@ def test_a_page_that_was_asked_for_by_itself_is_kept_too(app, make, rendering):
     assert len(rendering) == 1
 
 
-def test_who_asks_for_a_page_that_is_being_rendered_waits_for_it(app, make, rendering, monkeypatch):
+@pytest.fixture
+def waiting(monkeypatch):
+    """Is set once somebody waits for a page that another thread is rendering."""
+    begun, made_by = Event(), rendered._made_by
+
+    def waits(other):
+        begun.set()
+        return made_by(other)
+
+    monkeypatch.setattr(rendered, "_made_by", waits)
+    return begun
+
+
+def test_who_asks_for_a_page_that_is_being_rendered_waits_for_it(app, make, rendering, monkeypatch, waiting):
     doctor, colleague, nurse = (make.signed_in(role) for role in ("doctor", "doctor", "nurse"))
     url = f"/patients/{make.patient()}"
-    begun, waiting, really, made_by = Event(), Event(), chart.context, rendered._made_by
+    begun, really = Event(), chart.context
 
     def slowly(*given):
         begun.set()
         assert waiting.wait(30)
         return really(*given)
 
-    def waits(other):
-        waiting.set()
-        return made_by(other)
-
     monkeypatch.setattr(chart, "context", slowly)
-    monkeypatch.setattr(rendered, "_made_by", waits)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(doctor.get, url)
         assert begun.wait(30)
@@ -117,10 +125,10 @@ def test_who_asks_for_a_page_that_is_being_rendered_waits_for_it(app, make, rend
     assert nurse.get(url).status_code == 200 and len(rendering) == 2, "another kind of reader"
 
 
-def test_if_it_cannot_be_rendered_who_waits_for_it_tries_too(app, make, monkeypatch):
+def test_if_it_cannot_be_rendered_who_waits_for_it_tries_too(app, make, monkeypatch, waiting):
     doctor, colleague = make.signed_in("doctor"), make.signed_in("doctor")
     url = f"/patients/{make.patient()}"
-    begun, waiting, really, made_by = Event(), Event(), chart.context, rendered._made_by
+    begun, really = Event(), chart.context
 
     def fails(*given):
         if begun.is_set():
@@ -129,12 +137,7 @@ def test_if_it_cannot_be_rendered_who_waits_for_it_tries_too(app, make, monkeypa
         assert waiting.wait(30)
         raise ZeroDivisionError
 
-    def waits(other):
-        waiting.set()
-        return made_by(other)
-
     monkeypatch.setattr(chart, "context", fails)
-    monkeypatch.setattr(rendered, "_made_by", waits)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(doctor.get, url)
         assert begun.wait(30)
