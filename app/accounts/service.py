@@ -5,18 +5,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
 from flask import current_app
-from sqlalchemy import Table, and_, bindparam, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from app.accounts import attempts, audit, passwords, second_factor, steps
 from app.accounts.codes import digest
 from app.accounts.models import Device, LoginSession, User
 from app.errors import DomainError
 from app.extensions import db
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.ids import new_id
 from app.shared.roles import WORKS_ON
 
@@ -275,10 +273,9 @@ def _on_device(user: User, device_id: str, device_name: str) -> datetime | None:
 
     One statement: whoever taps twice signs in twice at once, on a phone that nobody knows yet.
     """
-    insert = sqlite.insert if db.engine.dialect.name == "sqlite" else postgresql.insert
     now = clock.now()
     noted = (
-        insert(cast(Table, Device.__table__))
+        bulk.inserting(db.session(), Device)
         .values(
             id=new_id(),
             device_id=device_id,

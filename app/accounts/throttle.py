@@ -7,13 +7,12 @@ from typing import cast
 
 from flask import g
 from sqlalchemy import Table, case, delete, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.accounts import rules
 from app.accounts.models import Throttle
 from app.errors import DomainError
 from app.extensions import db
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.columns import UtcDateTime
 
 TABLE = cast(Table, Throttle.__table__)
@@ -41,11 +40,10 @@ def count(key: str, *, window_s: int, sliding: bool = False) -> tuple[datetime, 
 
     One statement, so that two requests of one moment neither collide nor count as one.
     """
-    insert = sqlite.insert if db.engine.dialect.name == "sqlite" else postgresql.insert
     now = clock.now()
     over = Throttle.window_started_at <= now - timedelta(seconds=window_s)
     statement = (
-        insert(TABLE)
+        bulk.inserting(db.session(), Throttle)
         .values(key=key, window_started_at=now, count=1)
         .on_conflict_do_update(
             index_elements=["key"],

@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
 
 from flask import Response, current_app
 from markupsafe import escape
-from sqlalchemy import Insert, Table, delete, or_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Insert, delete, or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts.models import User
@@ -26,7 +24,7 @@ from app.extensions import db, durable, patience, writing
 from app.pwa.build import build
 from app.pwa.models import RenderedPage
 from app.pwa.registry import PackPage
-from app.shared import clock
+from app.shared import bulk, clock
 from app.shared.page import whole
 
 log = logging.getLogger("nuanxun")
@@ -202,13 +200,11 @@ HURRY = text("SELECT set_config('lock_timeout', '50ms', true), set_config('synch
 
 def _upsert() -> Insert:
     """What another has kept meanwhile under the same stamp stays."""
-    dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
-    table = cast(Table, RenderedPage.__table__)
-    statement = dialect.insert(table)
+    statement = bulk.inserting(db.session(), RenderedPage)
     return statement.on_conflict_do_update(
         index_elements=["url", "variant"],
         set_={name: statement.excluded[name] for name in ("stamp", "body", "kept_at")},
-        where=table.c.stamp != statement.excluded.stamp,
+        where=RenderedPage.stamp != statement.excluded.stamp,
     )
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.shared import prepared
@@ -32,6 +33,12 @@ def insert_rows(session: Session, model: type[Any], rows: Iterable[Mapping[str, 
     if values := list(rows):
         connection = session.connection()
         prepared.insertion(_table(model), connection.dialect, tuple(values[0])).run(connection, values)
+
+
+def inserting(session: Session, model: type[Any]) -> postgresql.Insert:
+    """An INSERT that may say, on either database, what becomes of a row that is there already."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return cast(postgresql.Insert, dialect.insert(_table(model)))
 
 
 class Desk(Generic[Model]):

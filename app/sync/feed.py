@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
-from sqlalchemy import Connection, Table, delete, event, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, event, func, select, update
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts.models import User
@@ -107,9 +105,7 @@ def _write_ledger(session: Session) -> None:
 
 
 def _write_touches(session: Session, touched: dict[str, int]) -> None:
-    table = cast(Table, Touch.__table__)
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table)
+    statement = bulk.inserting(session, Touch)
     statement = statement.on_conflict_do_update(
         index_elements=["patient_id"], set_={"seq": statement.excluded.seq}
     )
