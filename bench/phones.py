@@ -176,8 +176,9 @@ class Caller:
 
 
 def visits(person: Person, count: int) -> list[dict[str, Any]]:
-    """Visits to the people of `person`, one after the other, each different from the last."""
+    """Visits to the people of `person`, one after the other, each a second later than the last."""
     draw, made = random.Random(person.username), []
+    began = clock.local(clock.now()).replace(microsecond=0) - timedelta(seconds=count)
     whom = list(person.patients)
     draw.shuffle(whom)
     for number in range(count):
@@ -186,7 +187,8 @@ def visits(person: Person, count: int) -> list[dict[str, Any]]:
             "dbp": draw.randint(60, 78),
             "heart_rate": draw.randint(58, 96),
         }
-        payload = sheets.payload(whom[number % len(whom)], answers=answers)
+        at = (began + timedelta(seconds=number)).isoformat()
+        payload = sheets.payload(whom[number % len(whom)], answers=answers, visited_at=at)
         made.append({
             "op_id": new_id(), "device_id": person.device_id, "author_id": person.id, "kind": "visit.create",
             "recorded_at": now(), "payload": payload,

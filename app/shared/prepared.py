@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from app.shared import copying
+
 Turn = Callable[[Any], Any]
 
 
@@ -33,12 +35,21 @@ class Prepared:
         statement: Insert | Update,
         columns: Mapping[str, Column[Any]],
         fixed: Mapping[str, Any] | None = None,
+        *,
+        copied_into: Table | None = None,
     ) -> None:
-        """`columns`: by the parameter that takes their values; `fixed`: parameters that rows do not name."""
+        """`columns`: by the parameter that takes their values; `fixed`: parameters that rows do not name.
+
+        `copied_into`: the rows are all there is to `statement`, and PostgreSQL can take them by COPY.
+        """
         compiled: Any = statement.compile(dialect=dialect)
         self._sql, self._by_place, self._fixed = str(compiled), compiled.positional, fixed or {}
         self._names: Sequence[str] = compiled.positiontup if compiled.positional else list(columns)
         self._turns = [_turn(columns[name].type.dialect_impl(dialect), dialect) for name in self._names]
+        self._copy = None
+        if copied_into is not None and dialect.name == "postgresql":
+            in_order = [columns[name] for name in self._names]
+            self._copy = copying.statement(copied_into, in_order, dialect)
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """One execution for all of `rows`, each a value for every parameter that is not fixed."""
@@ -46,7 +57,9 @@ class Prepared:
             self._column(rows, name, turn) for name, turn in zip(self._names, self._turns, strict=True)
         ]
         each = zip(*columns, strict=True)
-        if self._by_place:
+        if self._copy:
+            copying.put(connection, self._copy, each)
+        elif self._by_place:
             connection.exec_driver_sql(self._sql, list(each))
         else:
             connection.exec_driver_sql(self._sql, [dict(zip(self._names, one, strict=True)) for one in each])
@@ -70,7 +83,7 @@ def insertion(table: Table, dialect: Dialect, given: tuple[str, ...]) -> Prepare
         column.name: column for column in table.columns if column.name in given or column.name in fixed
     }
     values: dict[str, BindParameter[Any]] = {name: bindparam(name) for name in columns}
-    return Prepared(dialect, insert(table).values(values), columns, fixed)
+    return Prepared(dialect, insert(table).values(values), columns, fixed, copied_into=table)
 
 
 @lru_cache(maxsize=256)

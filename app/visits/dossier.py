@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import func, select
@@ -67,9 +68,12 @@ class Dossier:
 
     def last(self) -> Visit | None:
         """The newest visit by its moment, those of this batch included."""
-        kept = queries.newest(self.patient.id, self.besides)
-        stand = [visit for visit in (kept, self.newest_here) if visit is not None]
+        stand = [visit for visit in (self._newest_kept, self.newest_here) if visit is not None]
         return max(stand, key=lambda visit: (visit.visited_at, visit.id), default=None)
+
+    @cached_property
+    def _newest_kept(self) -> Visit | None:
+        return queries.newest(self.patient.id, self.besides)
 
     def visited(self, visit: Visit) -> None:
         """This visit stands from now on."""

@@ -21,7 +21,7 @@ from app.accounts.models import Throttle
 from app.errors import DomainError, is_passing
 from app.extensions import db, writing
 from app.patients.models import Patient
-from app.shared import clock
+from app.shared import clock, copying
 from app.sync import feed, judge, registry, service
 from app.sync.models import Revision
 from app.sync.registry import Rejected
@@ -54,8 +54,13 @@ def broken(app: Flask, monkeypatch):
             raise sqlite3.OperationalError("database or disk is full")
         really(connection, statement, values)
 
-    really = aside._patiently
+    def copied_too(connection: Any, statement: str, rows: Any) -> None:
+        before(connection, None, statement.replace("COPY", "INSERT INTO"))
+        copied(connection, statement, rows)
+
+    really, copied = aside._patiently, copying.put
     monkeypatch.setattr(aside, "_patiently", aside_too)
+    monkeypatch.setattr(copying, "put", copied_too)
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", before)
