@@ -21,6 +21,7 @@ from app.extensions import db, writing
 from app.sync import feed
 from tests.e2e.storms import COUNTS, VISITS
 from tests.factories import Factory
+from tests.worlds import Begin, Worlds
 
 SECRET = "a secret that only the tests know, 32+"
 
@@ -169,6 +170,17 @@ def context(app: Flask) -> Iterator[Flask]:
 def make(app: Flask) -> Factory:
     """Makes valid things: make.user("doctor"), make.patient(), make.op(...), make.push(client, op)."""
     return Factory(app)
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    return Worlds(tmp_path_factory.mktemp("worlds"))
+
+
+@pytest.fixture
+def begin(worlds: Worlds, app: Flask, make: Factory) -> Begin:
+    """begin(Town) is Town(app, make), made once a process on each database."""
+    return lambda kind: worlds.begin(kind, app, make)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from tests.bases import GRADE, KINDS, Bases
 from tests.factories import Factory, an_id_card
 from tests.hostile import INJECTIONS, INSIDES, ODD_TEXT, Loose, changed
 from tests.sealing import seal_bytes, sealed
+from tests.worlds import Begin
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -47,8 +48,8 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def town(app: Flask, make: Factory) -> Town:
-    return Town(app, make)
+def town(begin: Begin) -> Town:
+    return begin(Town)
 
 
 def of_kind(kind: str) -> list[tuple[str, ...]]:

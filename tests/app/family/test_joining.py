@@ -22,6 +22,7 @@ from tests.app.accounts.door import notices_of, pass_by, post, words
 from tests.app.notices.test_notices import Provider
 from tests.app.patients.test_bindings import Clinic
 from tests.factories import PASSWORD, Factory
+from tests.worlds import Begin
 
 PHONE = "13812345678"
 CHOSEN = "梅花 47 朵开在山亭"
@@ -35,8 +36,8 @@ def quick_argon2(monkeypatch) -> None:
 
 
 @pytest.fixture
-def clinic(app: Flask, make: Factory) -> Clinic:
-    return Clinic(app, make)
+def clinic(begin: Begin) -> Clinic:
+    return begin(Clinic)
 
 
 @pytest.fixture
