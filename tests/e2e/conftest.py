@@ -102,5 +102,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elif long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
-    # Browser files take longest: begun last, one process would run them while the other has nothing left.
-    items.sort(key=lambda item: item.path.parent.name != "e2e")
