@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -17,7 +18,7 @@ from playwright.sync_api import Playwright, sync_playwright
 from sqlalchemy import create_engine, text
 
 from app import create_app
-from app.accounts import audit_chain
+from app.accounts import audit_chain, passwords
 from app.extensions import db, writing
 from app.sync import feed
 from tests.e2e.storms import COUNTS, VISITS
@@ -194,6 +195,19 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
 def begin(worlds: Worlds, app: Flask, make: Factory) -> Begin:
     """begin(Town) is Town(app, make), made once a process on each database."""
     return lambda kind: worlds.begin(kind, app, make)
+
+
+@pytest.fixture
+def quick_argon2() -> Iterator[None]:
+    """For tests that choose or guess many passwords: as quick as in the factories. It is slow on purpose."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    # A patch of its own: sharing the test's would have what a test patches outlive its application.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "hasher", quick)
+        patch.setattr(passwords, "lighter", quick)
+        passwords._nobody.cache_clear()
+        yield
+    passwords._nobody.cache_clear()
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ SCORES = {"overall", "attitude", "skill", "timely", "explain", "fee", "recommend
 
 
 @pytest.fixture(autouse=True)
-def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_throttle(monkeypatch: pytest.MonkeyPatch, quick_argon2: None) -> None:
     """The limits have tests of their own."""
     monkeypatch.setattr(routes, "PUSHES_A_MINUTE", 10**9)
     monkeypatch.setattr(attempts, "check", lambda attempt: None)
