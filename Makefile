@@ -6,6 +6,8 @@ BIN := .venv/bin
 PORT ?= 8000
 JS := static/js service_worker tests/js
 export PYTHONDONTWRITEBYTECODE ?= 1
+# The browser tests start a hundred programs, each of which would compile the whole application for itself.
+COMPILED := PYTHONDONTWRITEBYTECODE=
 
 .PHONY: help setup run test e2e check bench format db sbom screenshots clean
 
@@ -20,12 +22,12 @@ run: setup ## migrate, fill demo data when empty, start web server and scheduler
 
 test: setup ## everything: SQLite and PostgreSQL, both languages, three browsers
 	@tools/engines.sh
-	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest -n 2 --dist loadfile
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(COMPILED) $(BIN)/pytest -n 2 --dist loadfile
 	@$(MAKE) --no-print-directory node-test
 
 e2e: setup ## every browser test, those that take minutes included
 	@tools/engines.sh
-	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(BIN)/pytest tests/e2e --long
+	@chromium=$$(tools/browser.sh) && CHROMIUM="$$chromium" $(COMPILED) $(BIN)/pytest tests/e2e --long
 
 check: setup ## ruff, mypy, import-linter, djlint, biome, node --test, known vulnerabilities
 	$(BIN)/ruff check .

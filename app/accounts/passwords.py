@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from pypinyin import lazy_pinyin
 
 from app.accounts.models import User
 from app.accounts.rules import LONGEST, SHORTEST, password_fault
@@ -49,6 +48,8 @@ def matches(password: str, stored: str | None) -> bool:
 
 def fault(password: str, user: User) -> str | None:
     """Why `user` may not choose this password (a key of WORDS), or None."""
+    from pypinyin import lazy_pinyin  # a quarter of a second of dictionaries, which no start need wait for
+
     about = [user.username, user.phone or "", user.name, "".join(lazy_pinyin(user.name)), *OURS]
     return password_fault(password, about, common())
 

@@ -23,6 +23,7 @@ from tests.app.test_scope import FAR, GET, MINE, NEIGHBOUR, NEXT, POST, SAME_ORI
 from tests.app.visits import sheets
 from tests.factories import OTHER_TOWN, PASSWORD, Factory
 from tests.sealing import sealed
+from tests.worlds import Begin
 
 ROUTES = Path(__file__).with_name("routes.txt").read_text().splitlines()
 
@@ -358,8 +359,8 @@ LINES: dict[str, Callable[[World], tuple[Any, str]]] = {
 
 
 @pytest.fixture
-def world(app: Flask, make: Factory) -> World:
-    return World(app, make)
+def world(begin: Begin) -> World:
+    return begin(World)
 
 
 def newest(app: Flask) -> int:

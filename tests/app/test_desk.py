@@ -41,8 +41,13 @@ def test_what_was_changed_added_and_dropped_is_written_and_nothing_else(app, mak
         )
         again.drop(unwanted)
         statements: list[Any] = []
-        event.listen(db.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+
+        def note(*told: Any) -> None:
+            statements.append(told[2])
+
+        event.listen(db.engine, "before_cursor_execute", note)
         again.write(db.session())
+        event.remove(db.engine, "before_cursor_execute", note)
         assert len(statements) == 2, "one deletes, one changes"
         assert held["adl"].due_on == date(2026, 7, 1), "what the session held is read again"
         stored = items(bulk.Desk(PlanItem), patient)

@@ -29,6 +29,7 @@ from tests.bases import GRADE, KINDS, Bases
 from tests.factories import Factory, an_id_card
 from tests.hostile import INJECTIONS, INSIDES, ODD_TEXT, Loose, changed
 from tests.sealing import seal_bytes, sealed
+from tests.worlds import Begin
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -39,7 +40,7 @@ SCORES = {"overall", "attitude", "skill", "timely", "explain", "fee", "recommend
 
 
 @pytest.fixture(autouse=True)
-def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_throttle(monkeypatch: pytest.MonkeyPatch, quick_argon2: None) -> None:
     """The limits have tests of their own."""
     monkeypatch.setattr(routes, "PUSHES_A_MINUTE", 10**9)
     monkeypatch.setattr(attempts, "check", lambda attempt: None)
@@ -47,8 +48,8 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def town(app: Flask, make: Factory) -> Town:
-    return Town(app, make)
+def town(begin: Begin) -> Town:
+    return begin(Town)
 
 
 def of_kind(kind: str) -> list[tuple[str, ...]]:

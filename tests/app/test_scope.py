@@ -16,6 +16,7 @@ from app.shared.ids import new_id
 from tests.app.orders.town import in_days
 from tests.app.visits import sheets
 from tests.factories import CLINIC, NEXT_VILLAGE, OTHER_TOWN, OTHER_VILLAGE, TOWN, VILLAGE, Factory
+from tests.worlds import Begin
 
 ROUTES = Path(__file__).with_name("routes.txt")
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -172,8 +173,8 @@ def canary_of(where: str) -> str:
 
 
 @pytest.fixture
-def world(app: Flask, make: Factory) -> World:
-    return World(app, make)
+def world(begin: Begin) -> World:
+    return begin(World)
 
 
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

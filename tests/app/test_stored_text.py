@@ -34,6 +34,7 @@ from tests.canaries import TOKEN, Canaries, Eye, calculates
 from tests.factories import CLINIC, COUNTY, PLACES, TEAM, TOWN, VILLAGE, Factory
 from tests.fuzz.contract import Contract
 from tests.sealing import sealed
+from tests.worlds import Begin
 
 ONLY_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 # Strings of the contract that are no free text: ids, telephones, moments, codes checked against a list.
@@ -300,8 +301,8 @@ class World:
 
 
 @pytest.fixture
-def world(app: Flask, make: Factory) -> World:
-    return World(app, make)
+def world(begin: Begin) -> World:
+    return begin(World)
 
 
 LINK = re.compile(r'href="(/[^"#]*)')

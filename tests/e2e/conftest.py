@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Playwright, expect
 
 from tests.e2e.gate import Gate
-from tests.e2e.world import Phone, Server, make_demo, phones_for, serving
+from tests.e2e.world import Phone, Server, environment, make_demo, phones_for, serving
 
 expect.set_options(timeout=15_000)  # a busy machine is slow, not wrong
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory, demo_database: Path) -> Iterator[Server]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, demo_database: Path, demo_accounts: list[dict[str, Any]]
+) -> Iterator[Server]:
     """A server of this test alone, on its own copy of the demo data."""
-    yield from _serving_a_copy(tmp_path_factory, demo_database)
+    yield from _serving_a_copy(tmp_path_factory, demo_database, demo_accounts)
 
 
 @pytest.fixture(scope="module")
-def file_server(tmp_path_factory: pytest.TempPathFactory, demo_database: Path) -> Iterator[Server]:
+def file_server(
+    tmp_path_factory: pytest.TempPathFactory, demo_database: Path, demo_accounts: list[dict[str, Any]]
+) -> Iterator[Server]:
     """A server for all tests of a file."""
-    yield from _serving_a_copy(tmp_path_factory, demo_database)
+    yield from _serving_a_copy(tmp_path_factory, demo_database, demo_accounts)
 
 
-def _serving_a_copy(folders: pytest.TempPathFactory, database: Path) -> Iterator[Server]:
+def _serving_a_copy(
+    folders: pytest.TempPathFactory, database: Path, accounts: list[dict[str, Any]]
+) -> Iterator[Server]:
     folder = folders.mktemp("server")
     shutil.copy(database, folder / "nuanxun.db")
     with serving(folder) as running:
+        running.accounts = deepcopy(accounts)  # the same in every copy
         yield running
 
 
 @pytest.fixture(scope="session")
-def demo_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file with the small demo in it, made once."""
-    return make_demo(tmp_path_factory.mktemp("demo") / "demo.db")
+def demo_database(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A migrated SQLite file with the small demo in it, made once for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "demo"
+    folder.mkdir(exist_ok=True)
+    made = folder / "demo.db"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make_demo(folder / "growing.db").rename(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def demo_accounts(demo_database: Path) -> list[dict[str, Any]]:
+    """Who may sign in to the demo, as the command of the house tells it."""
+    return Server("", environment(demo_database), demo_database.parent).accounts
 
 
 @pytest.fixture
@@ -78,5 +102,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elif long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
-    # Browser files take longest: begun last, one process would run them while the other has nothing left.
-    items.sort(key=lambda item: item.path.parent.name != "e2e")

@@ -125,8 +125,11 @@ def test_signing_in_several_times_at_once_on_a_new_phone_opens_as_many_sessions(
             together.wait(30)
 
     event.listen(engine, "before_cursor_execute", wait_for_each_other)
-    with ThreadPoolExecutor(times) as phones:
-        answers = list(phones.map(lambda _: login(app.test_client(), username), range(times)))
+    try:
+        with ThreadPoolExecutor(times) as phones:
+            answers = list(phones.map(lambda _: login(app.test_client(), username), range(times)))
+    finally:
+        event.remove(engine, "before_cursor_execute", wait_for_each_other)
     assert [answer.status_code for answer in answers] == [200] * times
     with app.app_context():
         user_id = answers[0].get_json()["user"]["id"]

@@ -14,11 +14,12 @@ from app.plans import service as plans
 from app.shared import clock
 from tests.app.orders.town import Town
 from tests.factories import Factory, days_ago
+from tests.worlds import Begin
 
 
 @pytest.fixture
-def town(app: Flask, make: Factory) -> Town:
-    return Town(app, make)
+def town(begin: Begin) -> Town:
+    return begin(Town)
 
 
 def measured(app: Flask, patient_id: str, **changes: object) -> None:

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.accounts import passwords
 from app.accounts.models import AuditLine, LoginSession, SignInStep, User
 from app.extensions import db, writing
 from app.jobs import runner, work
@@ -22,21 +20,18 @@ from tests.app.accounts.door import notices_of, pass_by, post, words
 from tests.app.notices.test_notices import Provider
 from tests.app.patients.test_bindings import Clinic
 from tests.factories import PASSWORD, Factory
+from tests.worlds import Begin
 
+pytestmark = pytest.mark.usefixtures("quick_argon2")
 PHONE = "13812345678"
 CHOSEN = "梅花 47 朵开在山亭"
 MINE = {"name": "王小梅", "phone": PHONE, "relation": "奶奶", "password": CHOSEN, "device_id": "her-phone"}
 WRONG = "绑定码不对，或者已经用过、过期。请卫生室重新给一个。"
 
 
-@pytest.fixture(autouse=True)
-def quick_argon2(monkeypatch) -> None:
-    monkeypatch.setattr(passwords, "hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-
-
 @pytest.fixture
-def clinic(app: Flask, make: Factory) -> Clinic:
-    return Clinic(app, make)
+def clinic(begin: Begin) -> Clinic:
+    return begin(Clinic)
 
 
 @pytest.fixture

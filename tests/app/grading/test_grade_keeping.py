@@ -193,7 +193,12 @@ def test_facts_of_many_people_cost_no_more_queries_than_of_one(app, make, doctor
     with app.app_context():
         everybody = list(db.session.scalars(db.select(Patient)))
         seen = []
-        db.event.listen(db.engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
+
+        def note(*args):
+            seen.append(args[2])
+
+        db.event.listen(db.engine, "before_cursor_execute", note)
         found = grading.facts_of_many(everybody, clock.today())
+        db.event.remove(db.engine, "before_cursor_execute", note)
         assert len(seen) == 1
         assert {person.id for person in everybody} == set(found)

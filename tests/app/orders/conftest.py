@@ -1,10 +1,9 @@
 import pytest
-from flask import Flask
 
 from tests.app.orders.town import Town
-from tests.factories import Factory
+from tests.worlds import Begin
 
 
 @pytest.fixture
-def town(app: Flask, make: Factory) -> Town:
-    return Town(app, make)
+def town(begin: Begin) -> Town:
+    return begin(Town)

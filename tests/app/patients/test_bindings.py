@@ -20,6 +20,7 @@ from app.shared import clock
 from app.shared.ids import new_id
 from tests.app.orders.town import in_days
 from tests.factories import Factory
+from tests.worlds import Begin
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ALL = ["state", "readings", "orders", "readers", "copy"]
@@ -88,8 +89,8 @@ def words(answer: Any) -> str:
 
 
 @pytest.fixture
-def clinic(app: Flask, make: Factory) -> Clinic:
-    return Clinic(app, make)
+def clinic(begin: Begin) -> Clinic:
+    return begin(Clinic)
 
 
 def test_a_relative_sees_nobody_before_the_clinic_has_confirmed(clinic: Clinic) -> None:

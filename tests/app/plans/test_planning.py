@@ -136,8 +136,13 @@ def test_the_night_is_short_turns_and_looking_at_people_locks_nothing(app, make,
     monkeypatch.setattr(grading, "stale", lambda *args: looks.append(writing.get()) or look(*args))
     with app.app_context():
         token = writing.set(True)
-        db.event.listen(db.session, "after_commit", lambda _session: commits.append(1))
+
+        def note(_session):
+            commits.append(1)
+
+        db.event.listen(db.session, "after_commit", note)
         assert sorted(plans.nightly(later)) == sorted(patients)
+        db.event.remove(db.session, "after_commit", note)
         assert looks == [False] * 4, "three, three, one, and nobody left"
         assert len(commits) >= 5, "no turn takes more than two people"
         assert writing.get() is True, "as it was handed in"

@@ -19,6 +19,7 @@ from app.shared import clock
 from tests.app.orders.town import in_days
 from tests.app.visits import sheets
 from tests.factories import VILLAGE, Factory, an_id_card
+from tests.worlds import Begin
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 CARD = an_id_card(77)
@@ -68,8 +69,8 @@ def words(answer: Any) -> str:
 
 
 @pytest.fixture
-def house(app: Flask, make: Factory) -> House:
-    return House(app, make)
+def house(begin: Begin) -> House:
+    return begin(House)
 
 
 def test_numbers_are_masked_until_somebody_says_why(house: House) -> None:

@@ -19,6 +19,7 @@ from app.visits import retention
 from app.visits.models import Visit
 from tests.app.visits import sheets
 from tests.factories import Factory
+from tests.worlds import Begin
 
 HERE = {"lat": 35.0852, "lon": 117.4601, "accuracy_m": 12}
 ODD = {"note": '家住三楼\n“慢慢走”𠮷 e\u0301 "location":{"lat":1}'}
@@ -56,8 +57,8 @@ class House:
 
 
 @pytest.fixture
-def house(app: Flask, make: Factory) -> House:
-    return House(app, make)
+def house(begin: Begin) -> House:
+    return begin(House)
 
 
 @pytest.fixture
