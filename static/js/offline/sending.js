@@ -6,10 +6,15 @@ import { dropMended, inState, put, write } from './store.js';
 
 const KEEP_DONE_MS = 30 * 86400000;
 
-/** What may be sent of this author, but for `tried` op_ids: rows with their records, in order. */
-export async function toSend(author_id, tried = new Set()) {
-  const found = (await inState(author_id, 'saved', 'sending')).filter((row) => !tried.has(row.op_id));
-  return Promise.all(found.map(async (row) => ({ row, record: await rows.opened(row) })));
+/**
+ * What may be sent of this author, `but` for these op_ids: rows with their records, in order.
+ * @param {Map<string, object>} [known] as for claim()
+ */
+export async function toSend(author_id, but = new Set(), known = new Map()) {
+  const found = (await inState(author_id, 'saved', 'sending')).filter((row) => !but.has(row.op_id));
+  return Promise.all(
+    found.map(async (row) => ({ row, record: await openedAnew(row, known.get(row.op_id)) })),
+  );
 }
 
 /**
