@@ -99,10 +99,9 @@ async function judgement(record, result, now) {
       ? { ...record, ...op, patient_id: op.payload?.patient_id, unreadable: undefined }
       : record;
   try {
-    const row = await rows.closed({ ...readable, result: words });
     if (readable.unreadable) throw new Error('unreadable');
-    const { body, sealed, answer } = row;
-    return { record, changes: { state: known, body, sealed, answer, why: undefined } };
+    const judged = await rows.judged({ ...readable, result: words });
+    return { record, changes: { ...judged, state: known, why: undefined } };
   } catch {
     return { record, changes: { state: 'saved', refused: result.code } };
   }
