@@ -9,14 +9,15 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from math import ceil
 from pathlib import Path
 
 from bench import bare, phones
 from bench.link import weak
 from bench.measure import Options, Row
 
-BATCH = 100  # what the phone's sender packs together
-AT_ONCE = 3  # as many requests it has under way, when each is about other people
+MOST = 100  # operations in a request
+AT_ONCE = 4  # requests that the phone's sender has under way, when each is about other people
 
 
 def run(folder: Path, options: Options) -> Iterable[Row]:
@@ -29,7 +30,7 @@ def run(folder: Path, options: Options) -> Iterable[Row]:
         doctors = phones.sign_in(url, ("doctor",), 2)
         for person, line in zip(doctors, ("loopback", "weak line"), strict=True):
             ops = phones.visits(person, count)
-            work = phones.bodies(ops, BATCH)
+            work = phones.bodies(ops, min(MOST, ceil(count / AT_ONCE)))
             seconds, answers = _drain(server.port, person, work, line)
             _check(ops, answers)
             reference, _ = _drain(bare_port, person, work, line, "/page?bytes=600", "/take")

@@ -117,7 +117,7 @@ def until_pushed(page: Page, gate: Gate, count: int) -> None:
     raise AssertionError(f"{len(gate.pushed)} of {count} requests have come")
 
 
-def test_visits_of_250_people_go_in_three_requests_at_once_and_before_the_greeting(
+def test_visits_of_250_people_go_in_four_requests_at_once_and_before_the_greeting(
     server, gate, through
 ) -> None:
     doctor = server.account("doctor")
@@ -142,15 +142,15 @@ def test_visits_of_250_people_go_in_three_requests_at_once_and_before_the_greeti
     greeting = gate.held[GREETING] = threading.Event()
     answers = gate.held[PUSH] = threading.Event()
     page.evaluate(BEGIN)
-    until_pushed(page, gate, before + 3)
-    assert [len(ops) for ops in gate.pushed[before:]] == [100, 100, 50]
+    until_pushed(page, gate, before + 4)
+    assert [len(ops) for ops in gate.pushed[before:]] == [63, 63, 62, 62]
     states = page.evaluate(STATES)
     assert (states.count("sending"), states.count("done")) == (250, 250)
     answers.set()
     until(page, ALL_DONE)  # and nobody has said yet who is signed in
     greeting.set()
     assert page.evaluate(END)["sent"] == 250
-    assert len(gate.pushed) == before + 3
+    assert len(gate.pushed) == before + 4
     assert server.rows("SELECT count(*) FROM visits")[0][0] == already + 250
     assert refusals(server) == []
 
@@ -228,7 +228,7 @@ def test_another_person_is_signed_in_and_nothing_is_refused_or_sent_under_a_wron
 
 
 @pytest.mark.parametrize("how", ["garbled", "lost"])
-def test_one_of_three_fails_and_all_arrive_exactly_once(server, gate, through, how) -> None:
+def test_one_of_four_fails_and_all_arrive_exactly_once(server, gate, through, how) -> None:
     doctor = server.account("doctor")
     page = at_outbox(through, doctor)
     people = registered(page, server, doctor, 12)
@@ -264,10 +264,10 @@ def test_one_of_three_fails_and_all_arrive_exactly_once(server, gate, through, h
     assert held(server, "once") == 12 and refusals(server) == []
 
 
-def test_a_session_that_ends_among_three_costs_nothing(server, gate, through) -> None:
+def test_a_session_that_ends_among_four_costs_nothing(server, gate, through) -> None:
     doctor = server.account("doctor")
     page = at_outbox(through, doctor)
-    people = registered(page, server, doctor, 12)
+    people = registered(page, server, doctor, 40)
     small_batches(page, gate, 2)
     ids = waits(page, people, "kept")
     done: list[str] = []
@@ -284,11 +284,11 @@ def test_a_session_that_ends_among_three_costs_nothing(server, gate, through) ->
     result = page.evaluate(END)
     assert result["outcome"] == "signed_out"
     states = states_of(page, ids)
-    assert 2 <= states.count("done") == result["sent"] < 12
-    assert states.count("saved") == 12 - result["sent"]
+    assert 2 <= states.count("done") == result["sent"] < 40
+    assert states.count("saved") == 40 - result["sent"]
     gate.at_push = None
     assert page.evaluate(SIGN_IN, doctor) == 200
     page.evaluate(BEGIN)
     assert page.evaluate(END)["outcome"] == "sent"
-    assert states_of(page, ids) == ["done"] * 12
-    assert held(server, "kept") == 12 and refusals(server) == []
+    assert states_of(page, ids) == ["done"] * 40
+    assert held(server, "kept") == 40 and refusals(server) == []

@@ -76,43 +76,43 @@ async function met(server) {
 
 // -- several under way ---------------------------------------------------------------------------------------
 
-test('250 visits of 250 people go in three requests at once, and each is there once', async () => {
+test('250 visits of 250 people go in four even requests at once, and each is there once', async () => {
   const server = aServer();
   await visits(250);
   const line = waiting(server);
   const sending = send({ reason: 'button', fetch: line.fetch });
   await until(() => line.paths.length === 1);
   line.answer(0); // who is signed in, on a phone that never heard it
-  await until(() => line.paths.length === 4);
-  await until(() => line.sizes[3] !== undefined);
-  assert.deepEqual(line.sizes.slice(1), [100, 200, 250]); // what is under way is marked, and nothing else
+  await until(() => line.paths.length === 5);
+  await until(() => line.sizes[4] !== undefined);
+  assert.deepEqual(line.sizes.slice(1), [63, 126, 188, 250]); // what is under way is marked, and nothing else
   await turns();
-  assert.equal(line.paths.length, 4);
-  for (const place of [3, 1, 2]) line.answer(place);
+  assert.equal(line.paths.length, 5);
+  for (const place of [3, 1, 4, 2]) line.answer(place);
   assert.equal((await sending).sent, 250);
   assert.equal(new Set(server.applied).size, 250);
   assert.equal(server.applied.length, 250);
   assert.ok((await states()).every((state) => state === 'done'));
 });
 
-test('no more than three are under way, and the next goes when one has landed', async () => {
+test('no more than four are under way, and the next goes when one has landed', async () => {
   const server = aServer({ limits: { max_ops: 10, max_bytes: 1048576 } });
   await met(server);
-  await visits(45);
+  await visits(55);
   const line = waiting(server);
   const sending = send({ reason: 'button', fetch: line.fetch });
-  await until(() => line.pushes().length === 3);
-  await turns();
-  assert.equal(line.pushes().length, 3);
-  line.answer(line.pushes()[1]);
   await until(() => line.pushes().length === 4);
   await turns();
   assert.equal(line.pushes().length, 4);
+  line.answer(line.pushes()[1]);
+  await until(() => line.pushes().length === 5);
+  await turns();
+  assert.equal(line.pushes().length, 5);
   assert.equal(server.applied.length, 10);
   for (let place = 0; place < line.paths.length; place += 1) line.answer(place);
-  await until(() => line.pushes().length === 5);
-  line.answer(line.pushes()[4]);
-  assert.equal((await sending).sent, 45);
+  await until(() => line.pushes().length === 6);
+  line.answer(line.pushes()[5]);
+  assert.equal((await sending).sent, 55);
 });
 
 test('a second visit of a person waits for the first', async () => {
@@ -218,54 +218,56 @@ test('a correction of which nobody knows whom it concerns lets nothing past', as
   assert.deepEqual(server.applied, [first.op_id, blind.op_id, last.op_id]);
 });
 
-test('one of three that fails ends the sending; the others are settled by their own answers', async () => {
+test('one of four that fails ends the sending; the others are settled by their own answers', async () => {
   const server = aServer({ limits: { max_ops: 10, max_bytes: 1048576 } });
   await met(server);
-  await visits(45);
+  await visits(55);
   const line = waiting(server);
   const sending = send({ reason: 'button', fetch: line.fetch });
-  await until(() => line.pushes().length === 3);
+  await until(() => line.pushes().length === 4);
   line.answer(line.greeting());
-  const [one, two, three] = line.pushes();
+  const [one, two, three, four] = line.pushes();
   line.answer(two, () => Promise.reject(new TypeError('cut')));
   await turns();
   line.answer(one);
   await turns();
+  line.answer(four);
+  await turns();
   line.answer(three, () => problem(503, 'unavailable', {}, { 'Retry-After': '20' }));
   const result = await sending;
-  assert.equal(line.pushes().length, 3);
-  assert.deepEqual([result.outcome, result.sent, result.retry_ms], ['busy', 10, 20000]);
+  assert.equal(line.pushes().length, 4);
+  assert.deepEqual([result.outcome, result.sent, result.retry_ms], ['busy', 20, 20000]);
   assert.deepEqual(await outbox.counts('ann'), { waiting: 35, sending: 0, needs: 0 });
   assert.equal((await send({ reason: 'button', fetch: server.fetch })).outcome, 'waiting'); // it asked for it
   await outbox.setMeta('not_before', null);
   assert.equal((await send({ reason: 'button', fetch: server.fetch })).sent, 35);
-  assert.equal(server.applied.length, 45);
+  assert.equal(server.applied.length, 55);
 });
 
 test('a session that ends in the middle costs nothing', async () => {
   const server = aServer({ limits: { max_ops: 10, max_bytes: 1048576 } });
   await met(server);
-  await visits(45);
+  await visits(55);
   const line = waiting(server);
   const sending = send({ reason: 'button', fetch: line.fetch });
-  await until(() => line.pushes().length === 3);
+  await until(() => line.pushes().length === 4);
   line.answer(line.greeting());
   line.answer(line.pushes()[0]);
-  await until(() => line.pushes().length === 4);
+  await until(() => line.pushes().length === 5);
   server.signedIn = false;
   for (const place of line.pushes().slice(1)) line.answer(place);
   const result = await sending;
-  assert.deepEqual([result.outcome, result.sent, line.pushes().length], ['signed_out', 10, 4]);
-  assert.deepEqual(await outbox.counts('ann'), { waiting: 35, sending: 0, needs: 0 });
+  assert.deepEqual([result.outcome, result.sent, line.pushes().length], ['signed_out', 10, 5]);
+  assert.deepEqual(await outbox.counts('ann'), { waiting: 45, sending: 0, needs: 0 });
   server.signedIn = true;
-  assert.equal((await send({ reason: 'button', fetch: server.fetch })).sent, 35);
-  assert.equal(server.applied.length, 45);
+  assert.equal((await send({ reason: 'button', fetch: server.fetch })).sent, 45);
+  assert.equal(server.applied.length, 55);
 });
 
-test('413 to all of three halves them, and everything arrives once', async () => {
+test('413 to all of four halves them, and everything arrives once', async () => {
   const server = aServer({ limits: { max_ops: 20, max_bytes: 1048576 } });
   await met(server);
-  await visits(60);
+  await visits(80);
   let most = 0;
   let under_way = 0;
   server.fault = async (ops, when) => {
@@ -277,11 +279,11 @@ test('413 to all of three halves them, and everything arrives once', async () =>
     return ops.length > 7 ? problem(413, 'too_large', {}) : null;
   };
   const result = await send({ reason: 'button', fetch: server.fetch });
-  assert.deepEqual([result.outcome, result.sent, server.applied.length], ['sent', 60, 60]);
-  assert.equal(most, 3);
+  assert.deepEqual([result.outcome, result.sent, server.applied.length], ['sent', 80, 80]);
+  assert.equal(most, 4);
   const sizes = server.pushes.map((ops) => ops.length);
-  assert.deepEqual(sizes.slice(0, 6), [20, 20, 20, 10, 10, 10]); // three at once are halved once, not three times
-  assert.ok(sizes.slice(6).every((size) => size <= 5));
+  assert.deepEqual(sizes.slice(0, 8), [20, 20, 20, 20, 10, 10, 10, 10]); // halved once, not four times
+  assert.ok(sizes.slice(8).every((size) => size <= 5));
 });
 
 test('what comes back too large goes before what builds on it', async () => {
@@ -334,28 +336,28 @@ test('what is told while sending only grows, and is true at the end', async () =
   assert.equal(told.at(-1)[1], 0);
 });
 
-test('what is taken back while three are under way does not go', async () => {
+test('what is taken back while four are under way does not go', async () => {
   const server = aServer({ limits: { max_ops: 10, max_bytes: 1048576 } });
   await met(server);
-  const made = await visits(45);
+  const made = await visits(55);
   const line = waiting(server);
   const sending = send({ reason: 'button', fetch: line.fetch });
-  await until(() => line.pushes().length === 3);
+  await until(() => line.pushes().length === 4);
   assert.equal(await outbox.undo(made[5].op_id), false);
-  await turns(); // the fourth request is ready by now
-  assert.equal(await outbox.undo(made[35].op_id), true);
+  await turns(); // the fifth request is ready by now
+  assert.equal(await outbox.undo(made[45].op_id), true);
   for (let n = 0; n < 5; n += 1) {
     for (let place = 0; place < line.paths.length; place += 1) line.answer(place);
     await turns();
   }
-  assert.equal((await sending).sent, 44);
-  assert.ok(!server.applied.includes(made[35].op_id));
+  assert.equal((await sending).sent, 54);
+  assert.ok(!server.applied.includes(made[45].op_id));
 });
 
 test('a phone that is locked in the middle sends the rest as it was sealed', async () => {
   const server = aServer({ limits: { max_ops: 10, max_bytes: 1048576 } });
   await met(server);
-  await visits(45);
+  await visits(55);
   const db = await outbox.openStore();
   for (const row of await db.getAll('ops'))
     await db.put('ops', { ...row, sealed: { key_id: '202612', data: new Uint8Array(40) } });
@@ -369,16 +371,16 @@ test('a phone that is locked in the middle sends the rest as it was sealed', asy
     return json({ results });
   };
   const sending = send({ reason: 'button', fetch });
-  await until(() => line.pushes().length === 3);
+  await until(() => line.pushes().length === 4);
   await turns();
   vault.drop();
   for (let n = 0; n < 6; n += 1) {
     for (let place = 0; place < line.paths.length; place += 1) line.answer(place);
     await turns();
   }
-  assert.equal((await sending).sent, 45);
-  assert.equal(server.applied.length + doors.reduce((sum, count) => sum + count, 0), 45);
-  assert.ok(server.applied.length <= 40 && doors.length >= 1); // one was ready before the lock fell
+  assert.equal((await sending).sent, 55);
+  assert.equal(server.applied.length + doors.reduce((sum, count) => sum + count, 0), 55);
+  assert.ok(server.applied.length <= 50 && doors.length >= 1); // one was ready before the lock fell
 });
 
 function unzipped({ body, headers }) {
@@ -522,16 +524,16 @@ test('signed out: greeting and requests are refused together, and all of it stay
 test('a greeting that fails ends the sending, whatever has arrived', async () => {
   const server = aServer({ limits: { max_ops: 10, max_bytes: 1048576 } });
   await met(server);
-  await visits(45);
+  await visits(55);
   const line = waiting(server);
   const sending = send({ reason: 'button', fetch: line.fetch });
-  await until(() => line.pushes().length === 3);
+  await until(() => line.pushes().length === 4);
   line.answer(line.greeting(), () => problem(429, 'too_many_requests', {}, { 'Retry-After': '40' }));
   await turns();
   for (const place of line.pushes()) line.answer(place);
   const result = await sending;
-  assert.deepEqual([result.outcome, result.sent, result.retry_ms], ['busy', 30, 40000]);
-  assert.equal(line.pushes().length, 3);
+  assert.deepEqual([result.outcome, result.sent, result.retry_ms], ['busy', 40, 40000]);
+  assert.equal(line.pushes().length, 4);
   assert.equal((await outbox.counts('ann')).waiting, 15);
 });
 

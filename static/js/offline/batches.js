@@ -4,6 +4,9 @@ import * as vault from '../vault/vault.js';
 import * as outbox from './outbox.js';
 import { asPlain, asSealed, packed, size } from './push.js';
 
+export const AT_ONCE = 4; // what a server of two processes works on side by side
+const WORTH_IT = 25; // fewer are not shared out
+
 /**
  * The next request: which operations go in it, and its body as they stand now.
  * @param {object} run as pushes.js begins it
@@ -16,7 +19,7 @@ export async function nextBatch(run, beside) {
   const ready = waiting.filter((one) => may(one, run.reason));
   const going = beside.length ? apart(waiting, run.reason, beside) : ready;
   if (!going.length) return null;
-  const { sealed, chosen } = cut(going, run.most.ops, run.most.bytes);
+  const { sealed, chosen } = cut(going, Math.min(run.most.ops, share(ready, beside)), run.most.bytes);
   const records = chosen.map(({ row, record }) => ({ ...record, sealed: row.sealed }));
   const request = await packed(records, howToSend(sealed));
   return { chosen, sealed, request, ready: ready.length, alone: !beside.length };
@@ -63,6 +66,13 @@ function apart(waiting, reason, beside) {
     else for (const id of people) concerned.add(id);
   }
   return found;
+}
+
+/** So many that the requests that can leave together are of one size, and no process of the server is idle. */
+function share(ready, beside) {
+  if (ready.some(({ record }) => record.kind !== 'visit.create' || record.unreadable)) return Infinity;
+  const free = AT_ONCE - beside.length || AT_ONCE;
+  return Math.max(WORTH_IT, Math.ceil(ready.length / free));
 }
 
 /** Everybody whom a batch concerns; null: nobody can say. */

@@ -1,7 +1,7 @@
 // Requests under way, several at a time where their order cannot matter. Each is settled by its own answer. When
 // one fails, none is begun any more, and those under way are waited for.
 
-import { howToSend, nextBatch, peopleOfAll } from './batches.js';
+import { AT_ONCE, howToSend, nextBatch, peopleOfAll } from './batches.js';
 import { post } from './channel.js';
 import { sharedLine } from './line.js';
 import { report } from './net.js';
@@ -9,7 +9,6 @@ import * as outbox from './outbox.js';
 import { packed, push } from './push.js';
 import { unlessFull } from './room.js';
 
-const AT_ONCE = 3;
 const DEFAULT_LIMITS = { max_ops: 100, max_bytes: 1024 * 1024 };
 const LIGHT_TO_GRAVE = ['other_user', 'unreachable', 'busy', 'signed_out', 'revoked'];
 

@@ -26,8 +26,7 @@ export async function toSend(author_id, but = new Set(), known = new Map()) {
 export async function claim(op_ids, known = new Map()) {
   const taken = await write(async (ops) => {
     const found = [];
-    for (const op_id of op_ids) {
-      const row = await ops.get(op_id);
+    for (const row of await Promise.all(op_ids.map((op_id) => ops.get(op_id)))) {
       if (!row || !(row.state === 'saved' || row.state === 'sending')) continue;
       row.state = 'sending';
       row.tries += 1;
@@ -64,18 +63,21 @@ export async function settle(sent, results, now = Date.now()) {
   const judged = await Promise.all(sent.map((record) => judgement(record, answers.get(record.op_id), now)));
   const outcome = await write(async (ops) => {
     const found = { done: [], needs: 0, again: 0 };
-    for (const { record, changes } of judged) {
-      const row = await ops.get(record.op_id);
+    const arrived = [];
+    const stand = await Promise.all(sent.map(({ op_id }) => ops.get(op_id)));
+    for (const [place, { record, changes }] of judged.entries()) {
+      const row = stand[place];
       if (!row || row.state === 'done') continue;
       const stale = row.version !== record.version;
-      await ops.put(stale ? { ...row, state: 'saved' } : { ...row, ...changes });
+      put(ops, stale ? { ...row, state: 'saved' } : { ...row, ...changes });
       if (stale || changes.state === 'saved') found.again += 1;
       else if (changes.state !== 'done') found.needs += 1;
       else {
         found.done.push({ ...record, ...changes });
-        await dropMended(ops, row);
+        arrived.push(row);
       }
     }
+    await dropMended(ops, arrived);
     return found;
   });
   post({ t: 'outbox', change: 'settled' });
