@@ -48,6 +48,7 @@ TITLES = {
 }
 TITLES_OF_CODES = {
     "device_revoked": "这台手机已被停用",
+    "other_user": "登录的是另一个人",
     "otp_required": "请输入验证码",
     "password_change_required": "请先换密码",
     "second_factor_required": "请先设置两步验证",

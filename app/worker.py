@@ -19,13 +19,16 @@ GARBAGE = (20_000, 20, 100)
 
 
 BREATH_S = 0.02
+GLANCE_S = 0.005  # long enough for a process that waits to wake up and accept
 
 
 class Worker(ThreadWorker):
     """Whoever wakes first would accept all connections of a crowd and keep them, while others are idle.
 
-    So a worker whose threads all have something to do takes a breath after each connection it accepts: one
-    that is idle is then quicker. It does not stop: who keeps a connection would go before who waits for one.
+    So a worker that has something to do takes a breath after each connection it accepts, a longer one when
+    all its threads have: one that is idle is then quicker. Otherwise a phone that sends on several
+    connections would often find one process at work and one idle. It does not stop: who keeps a connection
+    would go before who waits for one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -35,12 +38,15 @@ class Worker(ThreadWorker):
     @property
     def worker_connections(self) -> int:
         """How many it may hold now; gunicorn asks at each turn of its loop."""
-        breathes = self._busy >= self.cfg.threads and time.monotonic() < self._accepted_at + BREATH_S
-        return 0 if breathes else self._most
+        breath = BREATH_S if self._busy >= self.cfg.threads else GLANCE_S if self._busy else 0
+        return 0 if time.monotonic() < self._accepted_at + breath else self._most
 
     @worker_connections.setter
     def worker_connections(self, most: int) -> None:
         self._most = most
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        super().wait_for_and_dispatch_events(timeout if self._accepting else min(timeout, GLANCE_S))
 
     def accept(self, listener: socket.socket) -> None:
         self._accepted_at = time.monotonic()

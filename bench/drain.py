@@ -1,20 +1,23 @@
 """One phone comes home with 250 operations: until the last is confirmed, nearby and on a weak line.
 
-Reference: the same bytes posted to a bare Flask endpoint through the same line.
+Reference: as many requests, with the same bytes up, to a bare Flask application through the same line.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from math import ceil
 from pathlib import Path
 
 from bench import bare, phones
 from bench.link import weak
 from bench.measure import Options, Row
 
-BATCH = 100  # what the phone's sender packs together
+MOST = 100  # operations in a request
+AT_ONCE = 4  # requests that the phone's sender has under way, when each is about other people
 
 
 def run(folder: Path, options: Options) -> Iterable[Row]:
@@ -27,10 +30,10 @@ def run(folder: Path, options: Options) -> Iterable[Row]:
         doctors = phones.sign_in(url, ("doctor",), 2)
         for person, line in zip(doctors, ("loopback", "weak line"), strict=True):
             ops = phones.visits(person, count)
-            work = phones.bodies(ops, BATCH)
+            work = phones.bodies(ops, min(MOST, ceil(count / AT_ONCE)))
             seconds, answers = _drain(server.port, person, work, line)
             _check(ops, answers)
-            reference, _ = _drain(bare_port, person, work, line, "/take")
+            reference, _ = _drain(bare_port, person, work, line, "/page?bytes=600", "/take")
             yield Row(
                 line,
                 {
@@ -44,21 +47,34 @@ def run(folder: Path, options: Options) -> Iterable[Row]:
 
 
 def _drain(
-    port: int, person: phones.Person, work: list[bytes], line: str, path: str = "/api/sync/push"
+    port: int,
+    person: phones.Person,
+    work: list[bytes],
+    line: str,
+    greeting: str = "/api/auth/me",
+    door: str = "/api/sync/push",
 ) -> tuple[float, list[phones.Answer]]:
-    """As the phone does it: ask who one is, then batch after batch on one connection."""
+    """As the phone does it: batches on connections of their own, and meanwhile ask who one is."""
     with weak(port) if line == "weak line" else nullcontext() as link:
-        caller = phones.Caller(link.port if link else port, person)
-        began = time.monotonic()
-        if path != "/take":
-            caller.ask("GET", "/api/auth/me")
-        answers = []
-        for body in work:
-            answers.append(caller.push(body, path))
-            assert answers[-1].status == 200, answers[-1].raw[:200]
-        seconds = time.monotonic() - began
-        caller.close()
-    return seconds, answers
+        callers = [phones.Caller(link.port if link else port, person) for _ in range(AT_ONCE + 1)]
+        answers: dict[int, phones.Answer] = {}
+
+        def push(lane: int) -> None:
+            for place in range(lane, len(work), AT_ONCE):
+                headers = {"Content_Encoding": "gzip", "Nuanxun_User": person.id}
+                answers[place] = callers[lane].post(door, work[place], **headers)
+
+        with ThreadPoolExecutor(AT_ONCE + 1) as pool:
+            began = time.monotonic()
+            heard = pool.submit(callers[AT_ONCE].ask, "GET", greeting)
+            for _ in pool.map(push, range(AT_ONCE)):
+                pass
+            assert heard.result().status == 200
+            seconds = time.monotonic() - began
+        for caller in callers:
+            caller.close()
+    assert all(answer.status == 200 for answer in answers.values()), answers
+    return seconds, [answers[place] for place in range(len(work))]
 
 
 def _check(ops: list[dict[str, object]], answers: list[phones.Answer]) -> None:

@@ -93,10 +93,11 @@ class Wire:
         self._pump(phone, server, "up", now)
 
     def _pump(self, source: socket.socket, sink: socket.socket, way: str, now: list[Crossed]) -> None:
-        speed = self.line.up_bytes_s if way == "up" else self.line.down_bytes_s
         try:
             while data := source.recv(CHUNK):
                 arrived = time.monotonic()
+                # Asked each time: the line may have become another one since this connection was opened.
+                speed = self.line.up_bytes_s if way == "up" else self.line.down_bytes_s
                 if way == "up" and (found := REQUEST.match(data)):
                     path = found[1].decode("latin-1").partition("?")[0]
                     now[:] = [Crossed(self.stretch, path, time.time())]

@@ -36,6 +36,8 @@ FIRST = (
     f"{files.JOINED}core.js", f"{files.JOINED}frame.js", f"{files.JOINED}frame.css",
     "/static/vendor/frame.svg", "/static/icons/icon.svg", "/unlock",
 )  # fmt: skip
+# What the pack's first page is drawn with: before all else of the rest.
+NEXT = (f"{files.JOINED}list.js",)
 
 
 @cache
@@ -52,14 +54,15 @@ def build() -> str:
 def shell() -> dict[str, str]:
     """Addresses of the public shell, each with the beginning of its SHA-256 in hex.
 
-    The same bytes for everybody, nobody's data; those of FIRST first. Its pages are rendered, so it
+    The same bytes for everybody, nobody's data; those of FIRST and NEXT first. Its pages are rendered, so it
     takes a request.
     """
     sums = {address: files.file(address).sum for address in _shell_files()}  # type: ignore[union-attr]
     contents = {address: render_template(template).encode() for address, template in SHELL_PAGES.items()}
     contents["/manifest.json"] = (ROOT / "manifest.json").read_bytes()
     sums |= {address: hashlib.sha256(content).hexdigest() for address, content in contents.items()}
-    return {address: sums[address][:SUM_DIGITS] for address in [*FIRST, *sorted(sums.keys() - set(FIRST))]}
+    order = [*FIRST, *NEXT, *sorted(sums.keys() - {*FIRST, *NEXT})]
+    return {address: sums[address][:SUM_DIGITS] for address in order}
 
 
 def _shell_files() -> list[str]:

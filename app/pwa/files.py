@@ -70,7 +70,8 @@ def parts() -> dict[str, list[str]]:
     """Which modules lie in which joined file. A file needs only those that stand before it.
 
     core   what page and worker both need: the phone loads it once for both
-    frame  what every page needs, and the first ones that anybody sees: lock and list
+    frame  what every page needs, and the first ones that anybody sees: lock, and the list as it comes
+    list   what draws the list, once everybody is there
     hand   what is needed on a press or in a rare state
     care   the patient's page and the forms;  orders  the rest
     """
@@ -83,9 +84,10 @@ def parts() -> dict[str, list[str]]:
     wanted = {
         "core": worker,
         "frame": [
-            "/static/js/plans/list.js", "/static/js/vault/unlock_page.js",
+            "/static/js/plans/later.js", "/static/js/vault/unlock_page.js",
             "/static/js/offline/offline_page.js", "/static/js/app.js",
         ],
+        "list": ["/static/js/plans/list.js"],
         "hand": _sources("*.js", "offline/*.js", "vault/*.js"),
         "care": _sources("chart/*.js", "visits/*.js"),
         "orders": _sources("**/*.js"),

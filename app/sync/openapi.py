@@ -14,6 +14,7 @@ from app.shared.ids import OP_ID
 from app.sync import answer_schema, reads, schema
 from app.sync.answers import CODE_DETAILS
 from app.sync.registry import entities, kinds
+from app.sync.schema import SENT_AS
 
 
 def document() -> dict[str, Any]:
@@ -127,8 +128,9 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/api/sync/push": {
             "post": {
                 "summary": "上传操作",
+                "parameters": [_sent_as()],
                 "requestBody": _body(schema.PushSchema),
-                "responses": _answers("200", "逐条结果", answer_schema.PushAnswerSchema),
+                "responses": _pushed(answer_schema.PushAnswerSchema),
             }
         },
         "/api/sync/pull": {
@@ -145,8 +147,9 @@ def _paths() -> dict[str, dict[str, Any]]:
             "post": {
                 "summary": "上传手机上加密的操作",
                 "description": "结果与 /api/sync/push 相同；明文、加密各传一次时，后一次为 duplicate。",
+                "parameters": [_sent_as()],
                 "requestBody": _body(schema.PushSealedSchema),
-                "responses": _answers("200", "逐条结果", answer_schema.PushSealedAnswerSchema),
+                "responses": _pushed(answer_schema.PushSealedAnswerSchema),
             }
         },
         "/api/sync/receipts": {
@@ -207,6 +210,21 @@ def _paths() -> dict[str, dict[str, Any]]:
 
 def _asked(name: str, of: dict[str, Any], required: bool = False) -> dict[str, Any]:
     return {"in": "query", "name": name, "required": required, "schema": of}
+
+
+def _sent_as() -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": SENT_AS,
+        "required": False,
+        "description": "以谁的名义上传（user.id）。与当前登录的人不符时，整批不处理：409 other_user。",
+        "schema": {"type": "string", "maxLength": 64},
+    }
+
+
+def _pushed(of: type[Schema]) -> dict[str, Any]:
+    other = {**_problem(), "description": f"other_user：登录的人与 {SENT_AS} 不符，一条也没有处理"}
+    return _answers("200", "逐条结果", of) | {"409": other}
 
 
 def _id() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from app.sync.schema import (
     MAX_INFLATED_BYTES,
     MAX_OPS,
     PUSHES_A_MINUTE,
+    SENT_AS,
     PullQuerySchema,
     PushSchema,
     PushSealedSchema,
@@ -42,6 +43,7 @@ PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 @looks_first
 def push() -> Response:
     _arrived()
+    _from_whom_it_says()
     with pace.working():
         given = _batch(PushSchema(), "ops")
         batch = Batch.of(given["ops"], clock.parse_moment(given["sent_at"]))
@@ -56,6 +58,7 @@ def push() -> Response:
 @looks_first
 def push_sealed() -> Response:
     _arrived()
+    _from_whom_it_says()
     with pace.working():
         given = _batch(PushSealedSchema(), "sealed")
         user = current_user._get_current_object()
@@ -63,6 +66,17 @@ def push_sealed() -> Response:
         foresight.foresee(user, sealed.batch)
         _begin_push()
         return _told(service.take_sealed(user, sealed, echo=given["echo"]))
+
+
+def _from_whom_it_says() -> None:
+    """A phone sends before it has heard who is signed in, and says whom it takes that to be.
+
+    If it is somebody else, nothing is looked at: no operation is refused, none taken under a wrong name.
+    """
+    meant = request.headers.get(SENT_AS)
+    if meant is not None and meant != current_user.id:
+        detail = "现在登录的是另一个人，这一批没有处理，记录都还在手机上。"
+        raise DomainError(detail, code="other_user", status=409)
 
 
 def _begin_push() -> None:

@@ -18,6 +18,7 @@ MAX_OPENED_BYTES = 2 * MAX_OP_BYTES  # of a sealed operation: its JSON may be wr
 MAX_SEALED_CHARS = -(-(MAX_OPENED_BYTES + 1 + 65 + 16) * 4 // 3)
 MAX_INFLATED_BYTES = 2 * 1024 * 1024
 PUSHES_A_MINUTE = 60
+SENT_AS = "Nuanxun-User"  # a header of a push: whose session its sender takes this to be
 LIMITS = {
     "max_ops": MAX_OPS,
     "max_op_bytes": MAX_OP_BYTES,

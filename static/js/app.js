@@ -18,13 +18,17 @@ import * as idle from './vault/idle.js';
 import * as relay from './vault/relay.js';
 import * as when from './when.js';
 
+/** Everybody is not always there yet. */
+const list = () =>
+  document.getElementById('panel') ? import('./plans/list.js') : import('./plans/later.js');
+
 // Each exports start(document); it is called again when a fresher page was swapped in.
 const SCRIPTS = {
   unlock: () => import('./vault/unlock_page.js'),
   offline: () => import('./offline/offline_page.js'),
   handover: () => import('./offline/handover.js'),
-  today: () => import('./plans/list.js'),
-  patients: () => import('./plans/list.js'),
+  today: list,
+  patients: list,
   patient: () => import('./chart/patient.js'),
   'visit-form': () => import('./visits/form.js'),
   family: () => import('./family/home.js'),
@@ -44,6 +48,8 @@ const FIRST_RELEASE = 'nuanxun-pages';
 
 async function start() {
   relay.startInPage(); // first of all: the worker may be waiting for the key to answer with
+  // The page's own script, meanwhile: where a worker answers it comes from the phone.
+  if (navigator.serviceWorker?.controller) SCRIPTS[pageName()]?.().catch(() => {});
   if (await update.orphaned()) {
     location.reload(); // the server says why
     return;

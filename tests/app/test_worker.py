@@ -1,4 +1,4 @@
-"""A worker whose threads are all at work leaves new connections to one that is idle, for a moment."""
+"""A worker that is at work leaves new connections to one that is idle, for a moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
 from app import worker
-from app.worker import BREATH_S, Worker
+from app.worker import BREATH_S, GLANCE_S, Worker
 
 THREADS, MOST = 2, 100
 
@@ -45,14 +45,17 @@ def call(listener: socket.socket) -> socket.socket:
     return socket.create_connection(listener.getsockname(), timeout=10)
 
 
-def test_it_takes_a_breath_only_while_every_thread_is_at_work(accepting, clock) -> None:
+def test_it_waits_a_moment_while_it_is_at_work_and_longer_while_every_thread_is(accepting, clock) -> None:
     made, listener = accepting
     assert made.worker_connections == MOST
     phones = []
     for _ in range(THREADS):
-        assert made.worker_connections == MOST, "a thread is free: no waiting"
+        clock[0] += GLANCE_S
+        assert made.worker_connections == MOST, "a thread is free: not for long"
         phones.append(call(listener))
         made.accept(listener)
+        assert made.worker_connections == 0
+    clock[0] += GLANCE_S
     assert made.worker_connections == 0
     clock[0] += BREATH_S
     assert made.worker_connections == MOST, "nobody waits for ever"
@@ -61,6 +64,7 @@ def test_it_takes_a_breath_only_while_every_thread_is_at_work(accepting, clock) 
     assert made.worker_connections == 0
     for conn in made.begun[:2]:
         _finish(made, conn)
+    clock[0] += GLANCE_S
     assert made.worker_connections == MOST, "a thread is free again"
     for phone in phones:
         phone.close()

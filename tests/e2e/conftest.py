@@ -89,8 +89,8 @@ def phone(playwright: Playwright, server: Server, tmp_path: Path) -> Iterator[Ca
 # Each of these drives phones for minutes. `make e2e` runs them; the suite keeps to ten minutes without them.
 LONG = {
     "test_accounts", "test_bad_lines", "test_canaries", "test_care", "test_carried", "test_devices",
-    "test_lock", "test_locked", "test_lost_phone", "test_readlog", "test_shared_phone", "test_storms",
-    "test_typed",
+    "test_lock", "test_locked", "test_lost_phone", "test_readlog", "test_sending", "test_shared_phone",
+    "test_storms", "test_typed",
 }  # fmt: skip
 
 

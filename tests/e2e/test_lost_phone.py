@@ -78,17 +78,8 @@ def the_closed_app(gate: Gate, lost: Phone) -> None:
 def only_the_sync_event(gate: Gate, lost: Phone) -> None:
     lost.close()
     lost.open()
-    session = lost.context.new_cdp_session(lost.page)
-    known: list[dict[str, Any]] = []
-    session.on("ServiceWorker.workerRegistrationUpdated", lambda e: known.extend(e["registrations"]))
-    session.send("ServiceWorker.enable")
-    for _ in range(100):
-        if known:
-            break
-        lost.page.wait_for_timeout(50)
     gate.open()
-    event = {"registrationId": known[0]["registrationId"], "tag": "push", "lastChance": True}
-    session.send("ServiceWorker.dispatchSyncEvent", {"origin": lost.url, **event})
+    lost.background_sync()
     # A worker cannot reach localStorage, where only this browser's name and two counters lie: the header
     # clears it, and where that is ignored the first page does.
     emptied(lost, "local")

@@ -176,6 +176,27 @@ def test_two_tabs_send_everything_once(server, gate, through) -> None:
     assert len(crossed) == len(set(crossed)) == 6
 
 
+def test_what_the_worker_sends_and_the_server_refuses_is_not_sent_again(server, gate, through) -> None:
+    phone = through("doctor")
+    account = server.account("doctor")
+    sign_in(phone, account)
+    gate.mode = "shut"
+    phone.page.goto("/outbox")
+    phone.page.evaluate(ADD, change_phone(account, n=3))
+    phone.page.goto("/static/icons/icon.svg")  # no page of ours sends
+    gate.open()
+    phone.background_sync()
+    for _ in range(100):
+        if gate.count("/api/sync/receipts"):
+            break
+        phone.page.wait_for_timeout(100)
+    phone.page.goto("/outbox")
+    states = until(phone.page, STATES, lambda found: not {"saved", "sending"} & set(found))
+    assert states == ["conflict", "conflict", "done"]
+    until_strip(phone.page, "2 条需处理")
+    assert [len(push) for push in gate.pushed] == [3] and gate.count("/api/sync/push") == 1
+
+
 def test_an_expired_session_keeps_the_queue_and_another_person_sends_none(server, gate, through) -> None:
     phone = through("shared")
     first, second = server.account("doctor", 0), server.account("doctor", 1)

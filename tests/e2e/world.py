@@ -286,6 +286,19 @@ class Phone:
         until(self.page, PACK_IS_HERE, user_id)
         until(self.page, SHELL_IS_HERE, seconds=60)
 
+    def background_sync(self) -> None:
+        """The browser wakes the worker because the line is back."""
+        session = self.context.new_cdp_session(self.page)
+        known: list[dict[str, Any]] = []
+        session.on("ServiceWorker.workerRegistrationUpdated", lambda e: known.extend(e["registrations"]))
+        session.send("ServiceWorker.enable")
+        for _ in range(100):
+            if known:
+                break
+            self.page.wait_for_timeout(50)
+        event = {"registrationId": known[0]["registrationId"], "tag": "push", "lastChance": True}
+        session.send("ServiceWorker.dispatchSyncEvent", {"origin": self.url, **event})
+
     def outbox(self) -> list[dict[str, Any]]:
         return self.page.evaluate(READ_OUTBOX)
 

@@ -278,29 +278,6 @@ test('what is recorded while a batch is under way is sent in the same run', asyn
   assert.deepEqual(await states(), ['done', 'done']);
 });
 
-test('250 operations go in three requests, one at a time, each made ready under the one before', async () => {
-  const server = aServer();
-  for (let n = 0; n < 250; n += 1) await outbox.add(aVisit());
-  let under_way = 0;
-  const sizes = [];
-  const given = server.fetch;
-  server.fetch = async (path, options) => {
-    if (path !== '/api/sync/push') return given(path, options);
-    under_way += 1;
-    assert.equal(under_way, 1);
-    const stands = await outbox.counts('ann');
-    sizes.push(stands.sending);
-    await new Promise((go) => setTimeout(go, 5));
-    const answer = await given(path, options);
-    under_way -= 1;
-    return answer;
-  };
-  await push(server);
-  assert.deepEqual(sizes, [100, 100, 50]); // what is only made ready is not marked as under way
-  assert.equal(new Set(server.applied).size, 250);
-  assert.equal(server.applied.length, 250);
-});
-
 test('what is taken back while its request is ready does not go', async () => {
   const server = aServer();
   const records = [];

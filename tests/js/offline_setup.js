@@ -48,6 +48,9 @@ export function aServer({ user = 'ann', limits = { max_ops: 100, max_bytes: 1048
         return json({ user: { id: server.user }, limits: server.limits, epoch: server.epoch });
       }
       if (path !== '/api/sync/push') throw new TypeError(`nothing at ${path}`);
+      if (!server.signedIn) return problem(401, 'session_expired');
+      const meant = options.headers['Nuanxun-User'];
+      if (meant !== undefined && meant !== server.user) return problem(409, 'other_user');
       const ops = await opsOf(options);
       server.pushes.push(ops);
       const early = server.fault && (await server.fault(ops, 'before'));

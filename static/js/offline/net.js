@@ -45,17 +45,20 @@ listen((message) => {
   if (message?.t === 'net') note(message.outcome);
 });
 
-/** A request to our own server that ends, one way or the other. Throws when nothing came back in time. */
-export async function ask(path, { timeout_ms = 15000, fetch = globalThis.fetch, ...options } = {}) {
+/**
+ * A request to our own server that ends, one way or the other. Throws when nothing came back in time: in
+ * `timeout_ms`, or when whoever gave the `signal` says so.
+ */
+export async function ask(path, { timeout_ms = 15000, signal, fetch = globalThis.fetch, ...options } = {}) {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), timeout_ms);
+  const timer = signal ? 0 : setTimeout(() => stop.abort(), timeout_ms);
   try {
     return await fetch(path, {
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',
       ...options,
-      signal: stop.signal,
+      signal: signal || stop.signal,
     });
   } finally {
     clearTimeout(timer);

@@ -238,7 +238,7 @@ export async function discard(op_id) {
     const row = await ops.get(op_id);
     if (!row || !NEEDS_CARE.includes(row.state)) return false;
     await ops.delete(op_id);
-    await dropMended(ops, row);
+    await dropMended(ops, [row]);
     return true;
   });
   post({ t: 'outbox', change: 'discarded', op_id });

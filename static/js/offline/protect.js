@@ -1,15 +1,17 @@
 // Closes and seals what lies in the outbox: under the data key for the phone, under the server's key for the way.
 
 import * as rows from './rows.js';
-import { expectSeal, sealable, sealTo } from './seal.js';
+import { CAN_SEAL, expectSeal, sealable, sealTo } from './seal.js';
 import { getMeta, inState, NEEDS_CARE, openStore, setMeta, write } from './store.js';
 
 /**
  * Close and seal what is not: rows of the first release, rows saved before the server's key was known, and
  * those it could not open. Ask again about refused ones that the data key took along. Called when a store is
- * opened, and when a new key comes; meanwhile the worker, or another page, may be sending the same rows.
+ * opened, and when a new key comes; meanwhile the worker, or another page, may be sending the same rows. The
+ * worker leaves it to the pages.
  */
 export async function protect(author_id) {
+  if (!CAN_SEAL) return;
   await readSealKey();
   const states = ['saved', 'sending', 'mended', 'done', ...NEEDS_CARE];
   for (const found of await inState(author_id, ...states)) {

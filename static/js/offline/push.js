@@ -7,7 +7,7 @@ import { wire } from './rows.js';
 import { toBase64url } from './seal.js';
 
 const GZIP_FROM_BYTES = 1024;
-const SLOWEST_BYTES_PER_MS = 2; // 16 kbit/s
+const SENT_AS = 'Nuanxun-User'; // the server looks at nothing when somebody else is signed in
 const encoder = new TextEncoder();
 
 export function size(text) {
@@ -45,30 +45,29 @@ export function asSealed({ op_id, author_id, sealed }) {
 
 /**
  * @param {object} request as packed() made it
- * @param {{fetch?: typeof fetch}} how
- * @returns {Promise<{results?: object[], too_large?: object, outcome?: string, detail?: string,
- *   retry_ms?: number | null, server_time?: string}>}
+ * @param {{as: string, line: Function, fetch?: typeof fetch}} how as: whose session it is for; line: sharedLine()
+ * @returns {Promise<{results?: object[], too_large?: object, outcome?: string, retry_ms?: number | null}>}
  */
-export async function push({ path, headers, body, bytes }, { fetch }) {
-  try {
-    const timeout_ms = 30000 + bytes / SLOWEST_BYTES_PER_MS;
-    const response = await ask(path, { method: 'POST', headers, body, timeout_ms, fetch });
-    const answer = await json(response);
-    if (response.status === 200 && Array.isArray(answer?.results)) {
-      return { results: answer.results, server_time: answer.server_time };
+export function push({ path, headers, body, bytes }, { as, line, fetch }) {
+  return line(bytes, async (signal) => {
+    try {
+      const named = { ...headers, [SENT_AS]: as };
+      return await meant(await ask(path, { method: 'POST', headers: named, body, signal, fetch }));
+    } catch {
+      return { outcome: 'unreachable', retry_ms: null };
     }
-    // Any 413 halves the batch, a proxy's too; only our own says anything about a single operation.
-    if (response.status === 413) return { too_large: answer || {}, outcome: 'busy', retry_ms: null };
-    const outcome = outcomeOf(response, answer);
-    // Our own server, but neither results nor "wait" nor "sign in": it is broken for now.
-    return {
-      outcome: outcome === 'ok' ? 'busy' : outcome,
-      detail: answer?.detail,
-      retry_ms: retryAfter(response),
-    };
-  } catch {
-    return { outcome: 'unreachable', retry_ms: null };
-  }
+  });
+}
+
+async function meant(response) {
+  const answer = await json(response);
+  if (response.status === 200 && Array.isArray(answer?.results)) return { results: answer.results };
+  // Any 413 halves the batch, a proxy's too; only our own says anything about a single operation.
+  if (response.status === 413) return { too_large: answer || {}, outcome: 'busy', retry_ms: null };
+  if (response.status === 409 && answer?.code === 'other_user') return { outcome: 'other_user' };
+  const outcome = outcomeOf(response, answer);
+  // Our own server, but neither results nor "wait" nor "sign in": it is broken for now.
+  return { outcome: outcome === 'ok' ? 'busy' : outcome, retry_ms: retryAfter(response) };
 }
 
 async function gzip(text) {

@@ -36,8 +36,13 @@ export async function closed(record) {
   return { ...without(record), schema: SCHEMA, body, sealed, answer: await closedAnswer(record) };
 }
 
-/** The server's words about a record, for its row. */
-export async function closedAnswer(record) {
+/** What the server's words change in a row. The seal stays: what it holds is what was sent. */
+export async function judged(record) {
+  const body = await vault.encrypt(pick(record, CONTENT), `op|${record.op_id}`);
+  return { body, answer: await closedAnswer(record) };
+}
+
+async function closedAnswer(record) {
   const answer = pick(record, ANSWER);
   return Object.keys(answer).length ? vault.encrypt(answer, `answer|${record.op_id}`) : null;
 }

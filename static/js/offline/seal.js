@@ -2,6 +2,8 @@
 // be carried to the server by somebody else. HPKE, RFC 9180 (docs/decisions/0017-sealed-queue.md).
 
 const INFO = new TextEncoder().encode('nuanxun-op-1');
+// The cipher is fetched when it is needed, which a worker may not do.
+export const CAN_SEAL = typeof ServiceWorkerGlobalScope === 'undefined';
 const PLAIN = 0;
 const GZIP = 1;
 

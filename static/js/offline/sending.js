@@ -6,10 +6,15 @@ import { dropMended, inState, put, write } from './store.js';
 
 const KEEP_DONE_MS = 30 * 86400000;
 
-/** What may be sent of this author, but for `tried` op_ids: rows with their records, in order. */
-export async function toSend(author_id, tried = new Set()) {
-  const found = (await inState(author_id, 'saved', 'sending')).filter((row) => !tried.has(row.op_id));
-  return Promise.all(found.map(async (row) => ({ row, record: await rows.opened(row) })));
+/**
+ * What may be sent of this author, `but` for these op_ids: rows with their records, in order.
+ * @param {Map<string, object>} [known] as for claim()
+ */
+export async function toSend(author_id, but = new Set(), known = new Map()) {
+  const found = (await inState(author_id, 'saved', 'sending')).filter((row) => !but.has(row.op_id));
+  return Promise.all(
+    found.map(async (row) => ({ row, record: await openedAnew(row, known.get(row.op_id)) })),
+  );
 }
 
 /**
@@ -21,8 +26,7 @@ export async function toSend(author_id, tried = new Set()) {
 export async function claim(op_ids, known = new Map()) {
   const taken = await write(async (ops) => {
     const found = [];
-    for (const op_id of op_ids) {
-      const row = await ops.get(op_id);
+    for (const row of await Promise.all(op_ids.map((op_id) => ops.get(op_id)))) {
       if (!row || !(row.state === 'saved' || row.state === 'sending')) continue;
       row.state = 'sending';
       row.tries += 1;
@@ -59,18 +63,21 @@ export async function settle(sent, results, now = Date.now()) {
   const judged = await Promise.all(sent.map((record) => judgement(record, answers.get(record.op_id), now)));
   const outcome = await write(async (ops) => {
     const found = { done: [], needs: 0, again: 0 };
-    for (const { record, changes } of judged) {
-      const row = await ops.get(record.op_id);
+    const arrived = [];
+    const stand = await Promise.all(sent.map(({ op_id }) => ops.get(op_id)));
+    for (const [place, { record, changes }] of judged.entries()) {
+      const row = stand[place];
       if (!row || row.state === 'done') continue;
       const stale = row.version !== record.version;
-      await ops.put(stale ? { ...row, state: 'saved' } : { ...row, ...changes });
+      put(ops, stale ? { ...row, state: 'saved' } : { ...row, ...changes });
       if (stale || changes.state === 'saved') found.again += 1;
       else if (changes.state !== 'done') found.needs += 1;
       else {
         found.done.push({ ...record, ...changes });
-        await dropMended(ops, row);
+        arrived.push(row);
       }
     }
+    await dropMended(ops, arrived);
     return found;
   });
   post({ t: 'outbox', change: 'settled' });
@@ -94,10 +101,9 @@ async function judgement(record, result, now) {
       ? { ...record, ...op, patient_id: op.payload?.patient_id, unreadable: undefined }
       : record;
   try {
-    const row = await rows.closed({ ...readable, result: words });
     if (readable.unreadable) throw new Error('unreadable');
-    const { body, sealed, answer } = row;
-    return { record, changes: { state: known, body, sealed, answer, why: undefined } };
+    const judged = await rows.judged({ ...readable, result: words });
+    return { record, changes: { ...judged, state: known, why: undefined } };
   } catch {
     return { record, changes: { state: 'saved', refused: result.code } };
   }

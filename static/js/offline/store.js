@@ -69,12 +69,17 @@ export async function mendedBy(ops, row) {
   return mended.filter((old) => old.replaced_by === row.op_id);
 }
 
-/** What `row` replaced, and what that had replaced, is not needed any more. */
-export async function dropMended(ops, row) {
-  for (const old of await mendedBy(ops, row)) {
-    await dropMended(ops, old);
-    await ops.delete(old.op_id);
-  }
+/** What these rows of one author replaced, and what that had replaced, is not needed any more. */
+export async function dropMended(ops, rows) {
+  if (!rows.length) return;
+  const over = new Set(rows.map(({ op_id }) => op_id));
+  const mended = await ops.index('author_state').getAll([rows[0].author_id, 'mended']);
+  let before;
+  do {
+    before = over.size;
+    for (const old of mended) if (over.has(old.replaced_by)) over.add(old.op_id);
+  } while (over.size > before);
+  for (const old of mended) if (over.has(old.op_id)) await ops.delete(old.op_id);
 }
 
 export async function getMeta(k) {

@@ -2,14 +2,16 @@
 // (docs/decisions/0040). Until they are here, whatever is chosen is asked of the server, as without script.
 
 import { listen } from '../offline/channel.js';
+import * as overlay from '../offline/overlay.js';
 import * as pages from '../offline/pages.js';
 import { userId } from '../offline/person.js';
 import * as vault from '../vault/vault.js';
 
-/** @param {() => void} arrived called once, when the block of everybody stands in the page */
-export function wait(arrived) {
+/** Called by app.js where the list comes without everybody. What draws it comes with them: list.js. */
+export function start() {
   const form = document.getElementById('list-form');
-  const come = () => bring(form, arrived).catch(() => {}); // no line: the server's rows stay
+  if (!form) return;
+  const come = () => bring(form).catch(() => {}); // no line: the server's rows stay
   form.addEventListener('change', () => {
     if (!here()) form.requestSubmit();
   });
@@ -19,14 +21,16 @@ export function wait(arrived) {
   come();
 }
 
-export const here = () => Boolean(document.getElementById('panel'));
+const here = () => Boolean(document.getElementById('panel'));
 
-async function bring(form, arrived) {
+async function bring(form) {
   const html = await whole();
   const panel = new DOMParser().parseFromString(html, 'text/html').getElementById('panel');
+  const list = panel && (await import('./list.js'));
   if (!panel || here() || !form.isConnected) return;
   form.after(document.adoptNode(panel));
-  arrived();
+  list.start();
+  await overlay.run();
 }
 
 /** This page as the phone has it, or where none is kept as the server gives it to who is in already. */

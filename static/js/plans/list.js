@@ -4,7 +4,6 @@
 import * as overlay from '../offline/overlay.js';
 import * as pages from '../offline/pages.js';
 import { age, isoDay, monthDay, weekday } from '../when.js';
-import * as later from './later.js';
 import { readPanel } from './panel.js';
 import { bandsOf, coming, gradeCounts, narrowed, overlaid, stateCounts, tasksOf, whenOf } from './rows.js';
 
@@ -403,7 +402,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 function paint(ops) {
-  if (!later.here()) return;
+  if (!byId('panel')) return;
   if (!page || page.root !== byId('list')) setUp();
   page.ops = ops;
   draw();
@@ -421,13 +420,6 @@ let registered = false;
 /** Called by app.js, again after a fresher page was swapped in; the overlay paints afterwards. */
 export function start() {
   if (!byId('list')) return;
-  if (!later.here()) {
-    later.wait(() => {
-      start();
-      overlay.run();
-    });
-    return;
-  }
   setUp();
   draw();
   if (!registered) {

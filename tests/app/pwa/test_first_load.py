@@ -84,6 +84,8 @@ def test_what_is_needed_first_is_in_the_shell_first(client) -> None:
     told = known(client)
     assert tuple(list(told["SHELL"])[: len(FIRST)]) == FIRST
     assert told["FIRST"] == len(FIRST)
+    # Then what the first whole list is drawn with.
+    assert list(told["SHELL"])[len(FIRST)] == "/static/joined/list.js"
 
 
 def test_everything_a_page_links_to_is_kept_on_the_phone(client) -> None:
