@@ -1,5 +1,8 @@
 """One phone comes home with 250 operations: until the last is confirmed, nearby and on a weak line.
 
+The first finds a server that has just been started, and has every statement to prepare; the others one that
+has been at work, as the servers of a district are.
+
 Reference: as many requests, with the same bytes up, to a bare Flask application through the same line.
 """
 
@@ -17,6 +20,7 @@ from bench.link import weak
 from bench.measure import Options, Row
 
 MOST = 100  # operations in a request
+LINES = {"loopback, just started": False, "loopback": False, "weak line": True}
 AT_ONCE = 4  # requests that the phone's sender has under way, when each is about other people
 
 
@@ -27,13 +31,13 @@ def run(folder: Path, options: Options) -> Iterable[Row]:
         bare.served() as bare_port,
         phones.serving(url, folder) as server,
     ):
-        doctors = phones.sign_in(url, ("doctor",), 2)
-        for person, line in zip(doctors, ("loopback", "weak line"), strict=True):
+        doctors = phones.sign_in(url, ("doctor",), len(LINES))
+        for person, (line, is_weak) in zip(doctors, LINES.items(), strict=True):
             ops = phones.visits(person, count)
             work = phones.bodies(ops, min(MOST, ceil(count / AT_ONCE)))
-            seconds, answers = _drain(server.port, person, work, line)
+            seconds, answers = _drain(server.port, person, work, is_weak)
             _check(ops, answers)
-            reference, _ = _drain(bare_port, person, work, line, "/page?bytes=600", "/take")
+            reference, _ = _drain(bare_port, person, work, is_weak, "/page?bytes=600", "/take")
             yield Row(
                 line,
                 {
@@ -50,12 +54,12 @@ def _drain(
     port: int,
     person: phones.Person,
     work: list[bytes],
-    line: str,
+    is_weak: bool,
     greeting: str = "/api/auth/me",
     door: str = "/api/sync/push",
 ) -> tuple[float, list[phones.Answer]]:
     """As the phone does it: batches on connections of their own, and meanwhile ask who one is."""
-    with weak(port) if line == "weak line" else nullcontext() as link:
+    with weak(port) if is_weak else nullcontext() as link:
         callers = [phones.Caller(link.port if link else port, person) for _ in range(AT_ONCE + 1)]
         answers: dict[int, phones.Answer] = {}
 

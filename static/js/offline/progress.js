@@ -7,25 +7,31 @@ const WORDS = '正在下载老人资料，现在就能用；下载完，没有�
 
 let shown = null; // {bar, count}
 let painted_at = 0;
+let due = 0; // the timer of a step that came too soon after the last
 
 /**
  * @param {number} total 0: nothing is coming any more
- * @returns {boolean} false: it moved a moment ago, and is not painted again yet
+ * @param {(done: number, total: number) => void} [told] who else says it, whenever it is painted
  */
-export function show(done, total) {
+export function show(done, total, told) {
+  clearTimeout(due);
   if (!total) {
     shown = null;
     notice.hide('pack');
-    return true;
+    return;
   }
   if (!shown?.bar.isConnected) shown = build(total);
   const now = performance.now();
-  if (done && done < total && now - painted_at < EVERY_MS) return false;
+  const wait_ms = painted_at + EVERY_MS - now;
+  if (done && done < total && wait_ms > 0) {
+    due = setTimeout(show, wait_ms, done, total, told);
+    return;
+  }
   painted_at = now;
   shown.bar.max = total;
   shown.bar.value = done;
   shown.count.textContent = `${done}/${total}`;
-  return true;
+  told?.(done, total);
 }
 
 function build(total) {

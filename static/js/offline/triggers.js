@@ -79,9 +79,7 @@ async function refreshPack(max_age_ms) {
 /** The first one is told about as it comes; later ones are small and silent. */
 async function loaded(first, max_age_ms) {
   const [pack, progress] = await Promise.all([import('./pack.js'), import('./progress.js')]);
-  const onProgress = (done, total) => {
-    if (progress.show(done, total)) status.packProgress(done, total);
-  };
+  const onProgress = (done, total) => progress.show(done, total, status.packProgress);
   try {
     return await pack.refresh({ user_id: userId(), max_age_ms, onProgress: first ? onProgress : undefined });
   } finally {
