@@ -17,6 +17,7 @@ from bench.measure import Options, Row, percentile
 from tests.factories import PASSWORD
 
 CALLERS = 4
+KNOWN, NEW = "patient", "patient, first reading"  # by anybody of the same kind; a phone's pack reads them all
 WORKERS = 2
 ENCODINGS = "gzip, deflate, br, zstd"
 Ask = Callable[[phones.Caller, int], int]
@@ -31,25 +32,31 @@ def run(folder: Path, options: Options) -> Iterable[Row]:
     ):
         doctors = phones.sign_in(url, ("doctor",), CALLERS)
         families = phones.sign_in(url, ("family",), CALLERS)
-        ill = doctors[0].patients
+        known, new = doctors[0].patients, doctors[1].patients
         cases: list[tuple[str, Sequence[phones.Person | None], Ask]] = [
-            ("patient", doctors, lambda c, n: _get(c, f"/patients/{ill[n % len(ill)]}")),
+            (KNOWN, doctors[:1] * CALLERS, lambda c, n: _get(c, f"/patients/{known[n % len(known)]}")),
+            (NEW, doctors[1:2] * CALLERS, lambda c, n: _get(c, f"/patients/{new[n % len(new)]}")),
             ("list", doctors, lambda c, _: _get(c, "/today")),
             ("search", doctors, lambda c, _: _get(c, "/patients?q=nr")),
             ("family home", families, lambda c, _: _get(c, "/family")),
             ("sign-in page", [None] * CALLERS, lambda c, _: _get(c, "/sign-in")),
         ]
         for case, people, ask in cases:
-            same = [doctors[0]] * CALLERS if case == "patient" else people
-            yield _row(case, (server.port, bare_port), same, each, ask)
+            warmed = each if case == KNOWN else 0 if case == NEW else max(1, each // 10)
+            yield _row(case, (server.port, bare_port), people, each, ask, warmed)
         yield _signing_in(server.port, doctors, max(4, each // 10))
 
 
 def _row(
-    case: str, ports: tuple[int, int], people: Sequence[phones.Person | None], each: int, ask: Ask
+    case: str,
+    ports: tuple[int, int],
+    people: Sequence[phones.Person | None],
+    each: int,
+    ask: Ask,
+    warmed: int,
 ) -> Row:
     port, bare_port = ports
-    _hammer(port, people, max(1, each // 10), ask)  # warm
+    _hammer(port, people, warmed, ask)
     took, seconds = _hammer(port, people, each, ask)
     size = _plain_size(port, people[0], ask)
     bare_page = f"/page?bytes={size}"

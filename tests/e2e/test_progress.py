@@ -149,12 +149,16 @@ def test_the_strip_counts_what_is_sent_and_what_is_left_after_a_cut(
     gate.open()
     page.click("#send-now")
     assert counted(page, "正在上传") == (0, 3)
+    spoken = page.locator("#strip [role=status]")
+    expect(spoken).to_have_attribute("aria-live", "polite")
     expect(page.locator("#strip [role=status]")).to_contain_text("正在上传 0/3")
     may_pass.release()
     assert counted(page, "正在上传", lambda n: n > 0) == (1, 3)
+    expect(spoken).to_have_attribute("aria-live", "off")  # a step is not read out
     cut.set()
     may_pass.release()
     until(page, STRIP, lambda text: "正在上传" not in text)
+    expect(spoken).to_have_attribute("aria-live", "polite")
     assert page.evaluate(STATES)[0] == "done" and gate.count("/api/sync/push") == 1
 
     gate.at_push = None

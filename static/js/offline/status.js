@@ -179,7 +179,13 @@ function show({ state, bold, rest, right, count, href = '/outbox' }) {
       'href',
       href === '/sign-in' ? `/sign-in?next=${encodeURIComponent(location.pathname)}` : href,
     );
-    put(strip.querySelector('.strip-state'), bold);
+    const said = strip.querySelector('.strip-state');
+    if (said.textContent !== bold) {
+      // Who is read to hears what has begun, and what is true afterwards; not each step of it.
+      const live = task(said.textContent) === task(bold) ? 'off' : 'polite';
+      strip.querySelector('.strip-words').setAttribute('aria-live', live);
+      said.textContent = bold;
+    }
     put(strip.querySelector('.strip-rest'), rest);
     put(strip.querySelector('.strip-right'), right);
   }
@@ -193,6 +199,10 @@ function show({ state, bold, rest, right, count, href = '/outbox' }) {
     note.hidden = !count;
     put(note.querySelector('[data-unsent-count]'), String(count));
   }
+}
+
+function task(words) {
+  return words.replace(/\d+\/\d+$/, '');
 }
 
 // Only what changed: a reader that reads aloud would repeat the whole strip.
