@@ -27,6 +27,7 @@ CREATE DATABASE $name OWNER $name ENCODING 'UTF8' TEMPLATE template0;
 -- No county can open another's.
 REVOKE ALL ON DATABASE $name FROM PUBLIC;
 ALTER ROLE $name SET synchronous_commit = on;
+ALTER ROLE $name SET random_page_cost = 1.1;
 ALTER ROLE $name SET lock_timeout = '20s';
 ALTER ROLE $name SET idle_in_transaction_session_timeout = '5min';
 SQL

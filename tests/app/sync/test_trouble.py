@@ -246,6 +246,23 @@ def test_a_database_set_to_less_is_lifted_to_what_we_promise(app) -> None:
             db.session.commit()
 
 
+def test_rows_out_of_order_cost_what_they_cost_today_unless_somebody_has_said_otherwise(app) -> None:
+    with app.app_context():
+        if db.engine.dialect.name != "postgresql":
+            return
+        name = db.session.scalar(text("SELECT current_database()"))
+        assert db.session.scalar(text("SHOW random_page_cost")) == "1.1"
+        try:
+            db.session.execute(text(f'ALTER DATABASE "{name}" SET random_page_cost = 2'))
+            db.session.commit()
+            db.engine.dispose()
+            assert db.session.scalar(text("SHOW random_page_cost")) == "2"
+        finally:
+            db.session.execute(text(f'ALTER DATABASE "{name}" RESET random_page_cost'))
+            db.session.commit()
+            db.engine.dispose()
+
+
 def test_health_says_503_when_nothing_can_be_written(app, client, tmp_path: Path, monkeypatch) -> None:
     assert client.get("/healthz").status_code == 200
     with app.app_context():
