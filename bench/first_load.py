@@ -21,14 +21,17 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
+from bench.measure import Options, Row
 from bench.wire import PLAIN, WEAK, Wire
 from tests.e2e.world import READY_OR_LOCKED, Phone, Server, make_demo, serving, set_pin, until
 
+DATABASES = ("sqlite",)  # the phone's load alone
 SLOWER = 4
 ACTIVE = "async () => Boolean((await navigator.serviceWorker.getRegistration())?.active)"
 READY = "() => Boolean(document.querySelector('html[data-ready] #list .row'))"
@@ -98,6 +101,23 @@ def summary(wire: Wire, took: dict[str, float]) -> dict[str, Any]:
     found["until_usable_bytes"] = found["door_bytes"] + found["list_bytes"]
     found["pack_bytes"] = sum(wire.figures(stretch, PACK)[0] for stretch in STRETCHES)
     return found | took | {"connections": wire.connections, "load": round(os.getloadavg()[0], 1)}
+
+
+def run(_folder: Path, options: Options) -> Iterable[Row]:
+    """The weak line beside the time that the same bytes take on it, with nothing to wait for."""
+    for case, slow in (("this machine", False), ("weak line, processor ÷ 4", True)):
+        with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as name, sync_playwright() as playwright:
+            folder = Path(name)
+            make_demo(folder / "nuanxun.db", small=options.quick)
+            with serving(folder) as server:
+                found = summary(*measure(playwright, server, folder / "phone", slow=slow))
+        found.pop("load")
+        seconds = round(found["door_s"] + found["list_s"], 2)
+        if not slow:
+            yield Row(case, found)
+            continue
+        least = round(found["until_usable_bytes"] / WEAK.down_bytes_s, 2)
+        yield Row(case, found, {"seconds": least}, round(seconds / least, 1))
 
 
 def main() -> None:

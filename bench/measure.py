@@ -13,7 +13,20 @@ if TYPE_CHECKING:
     from bench.grounds import Grounds
 
 HERE = Path(__file__).parent
-ORDER = ("push", "drain", "pack", "pages", "memory", "size", "growth", "nightly", "backup")
+ORDER = (
+    "first_load",
+    "save",
+    "offline_open",
+    "push",
+    "drain",
+    "pack",
+    "pages",
+    "memory",
+    "size",
+    "growth",
+    "nightly",
+    "backup",
+)
 
 
 class Unavailable(Exception):

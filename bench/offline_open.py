@@ -14,13 +14,16 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from bench.measure import Options, Row
 from tests.e2e.world import Phone, make_demo, serving, until
 
+DATABASES = ("sqlite",)  # the phone's work alone
 READY = "() => 'ready' in document.documentElement.dataset"
 MARK = """new MutationObserver(() => {
   if (document.documentElement?.dataset.ready === '' && !performance.getEntriesByName('nx-ready').length)
@@ -57,11 +60,17 @@ def opened(page: Page, path: str) -> dict[str, Any]:
     return page.evaluate(TIMES)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=40)
-    parser.add_argument("--rates", type=float, nargs="+", default=[1, 4, 6])
-    asked = parser.parse_args()
+def run(_folder: Path, options: Options) -> Iterable[Row]:
+    rates = options.numbers("offline_open.rates", (1, 4, 6), (1,))
+    for rate, found in measured(options.number("offline_open.times", 40, 2), rates):
+        constant = {
+            name.removeprefix("constant_"): found.pop(name) for name in list(found) if "constant_" in name
+        }
+        ratio = round(found["first_p50_ms"] / constant["p50_ms"], 2)
+        yield Row(f"processor ÷ {rate:g}", found, constant, ratio)
+
+
+def measured(times: int, rates: Sequence[float]) -> Iterator[tuple[float, dict[str, Any]]]:
     with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as name, sync_playwright() as playwright:
         folder = Path(name)
         make_demo(folder / "nuanxun.db")
@@ -73,17 +82,28 @@ def main() -> None:
             phone.page.add_init_script(MARK)
             phone.offline()
             session = phone.context.new_cdp_session(phone.page)
-            for rate in asked.rates:
+            for rate in rates:
                 session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
-                seen = [opened(phone.page, patients[n % len(patients)]) for n in range(asked.times)]
-                constant = phone.page.evaluate(CONSTANT, asked.times)
-                found: dict[str, Any] = {"rate": rate, "pages": len(seen), "files": seen[-1]["files"]}
+                seen = [opened(phone.page, patients[n % len(patients)]) for n in range(times)]
+                constant = phone.page.evaluate(CONSTANT, times)
+                found: dict[str, Any] = {"pages": len(seen), "files": seen[-1]["files"]}
                 for part in ("first", "ready"):
                     values = [one[part] for one in seen]
                     found |= {f"{part}_p50_ms": at(values, 0.5), f"{part}_p95_ms": at(values, 0.95)}
-                found |= {"constant_p50_ms": at(constant, 0.5), "constant_p95_ms": at(constant, 0.95)}
-                print(json.dumps(found | {"load": round(os.getloadavg()[0], 1)}))
+                yield (
+                    rate,
+                    found | {"constant_p50_ms": at(constant, 0.5), "constant_p95_ms": at(constant, 0.95)},
+                )
             phone.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=40)
+    parser.add_argument("--rates", type=float, nargs="+", default=[1, 4, 6])
+    asked = parser.parse_args()
+    for rate, found in measured(asked.times, asked.rates):
+        print(json.dumps({"rate": rate, **found, "load": round(os.getloadavg()[0], 1)}))
 
 
 if __name__ == "__main__":

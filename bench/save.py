@@ -13,13 +13,16 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from bench.measure import Options, Row
 from tests.app.visits import sheets
 from tests.e2e.world import Phone, make_demo, serving
 
+DATABASES = ("sqlite",)  # the phone's work alone
 MEASURE = """async ({payload, times}) => {
   const outbox = await import('/static/js/offline/outbox.js');
   const rows = await import('/static/js/offline/rows.js');
@@ -59,11 +62,13 @@ def at(values: list[float], share: float) -> float:
     return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 2)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--times", type=int, default=100)
-    parser.add_argument("--rate", type=float, default=1)
-    asked = parser.parse_args()
+def run(_folder: Path, options: Options) -> Iterable[Row]:
+    found = measured(options.number("save.times", 100, 3), rate=1)
+    bare = {name.removeprefix("bare_"): found.pop(name) for name in list(found) if name.startswith("bare_")}
+    yield Row("to 已保存", found, bare, round(found["add_p50_ms"] / bare["p50_ms"], 2))
+
+
+def measured(times: int, rate: float) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as name, sync_playwright() as playwright:
         folder = Path(name)
         make_demo(folder / "nuanxun.db")
@@ -72,15 +77,23 @@ def main() -> None:
             doctor = server.account("doctor")
             phone.sign_in(doctor)
             session = phone.context.new_cdp_session(phone.page)
-            session.send("Emulation.setCPUThrottlingRate", {"rate": asked.rate})
+            session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
             payload = sheets.payload(doctor["patient_id"])
-            took = phone.page.evaluate(MEASURE, {"payload": payload, "times": asked.times})
+            took = phone.page.evaluate(MEASURE, {"payload": payload, "times": times})
             phone.close()
-    found = {
+    return {
         f"{part}_{word}_ms": at(values, share)
         for part, values in took.items()
         for word, share in (("p50", 0.5), ("p95", 0.95))
     }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=1)
+    asked = parser.parse_args()
+    found = measured(asked.times, asked.rate)
     found["ratio_p50"] = round(found["add_p50_ms"] / found["bare_p50_ms"], 2)
     print(
         json.dumps(found | {"times": asked.times, "rate": asked.rate, "load": round(os.getloadavg()[0], 1)})
