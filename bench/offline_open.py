@@ -20,7 +20,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.measure import Options, Row
+from bench.measure import Options, Row, percentile
 from tests.e2e.world import Phone, make_demo, serving, until
 
 DATABASES = ("sqlite",)  # the phone's work alone
@@ -50,8 +50,8 @@ CONSTANT = """async (times) => {
 }"""
 
 
-def at(values: list[float], share: float) -> float:
-    return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 1)
+def spread(values: list[float], name: str = "") -> dict[str, float]:
+    return {f"{name}p{share}_ms": round(percentile(values, share / 100), 1) for share in (50, 95)}
 
 
 def opened(page: Page, path: str) -> dict[str, Any]:
@@ -62,15 +62,16 @@ def opened(page: Page, path: str) -> dict[str, Any]:
 
 def run(_folder: Path, options: Options) -> Iterable[Row]:
     rates = options.numbers("offline_open.rates", (1, 4, 6), (1,))
-    for rate, found in measured(options.number("offline_open.times", 40, 2), rates):
-        constant = {
-            name.removeprefix("constant_"): found.pop(name) for name in list(found) if "constant_" in name
-        }
-        ratio = round(found["first_p50_ms"] / constant["p50_ms"], 2)
-        yield Row(f"processor ÷ {rate:g}", found, constant, ratio)
+    for rate, found, constant in measured(options.number("offline_open.times", 40, 2), rates):
+        yield Row(
+            f"processor ÷ {rate:g}", found, constant, round(found["first_p50_ms"] / constant["p50_ms"], 2)
+        )
 
 
-def measured(times: int, rates: Sequence[float]) -> Iterator[tuple[float, dict[str, Any]]]:
+def measured(
+    times: int, rates: Sequence[float]
+) -> Iterator[tuple[float, dict[str, float], dict[str, float]]]:
+    """Rate, figures of the pages, and those of the constant answer."""
     with tempfile.TemporaryDirectory(prefix="nuanxun-bench-") as name, sync_playwright() as playwright:
         folder = Path(name)
         make_demo(folder / "nuanxun.db")
@@ -86,14 +87,10 @@ def measured(times: int, rates: Sequence[float]) -> Iterator[tuple[float, dict[s
                 session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
                 seen = [opened(phone.page, patients[n % len(patients)]) for n in range(times)]
                 constant = phone.page.evaluate(CONSTANT, times)
-                found: dict[str, Any] = {"pages": len(seen), "files": seen[-1]["files"]}
+                found: dict[str, float] = {"pages": len(seen), "files": seen[-1]["files"]}
                 for part in ("first", "ready"):
-                    values = [one[part] for one in seen]
-                    found |= {f"{part}_p50_ms": at(values, 0.5), f"{part}_p95_ms": at(values, 0.95)}
-                yield (
-                    rate,
-                    found | {"constant_p50_ms": at(constant, 0.5), "constant_p95_ms": at(constant, 0.95)},
-                )
+                    found |= spread([one[part] for one in seen], f"{part}_")
+                yield rate, found, spread(constant)
             phone.close()
 
 
@@ -102,8 +99,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=40)
     parser.add_argument("--rates", type=float, nargs="+", default=[1, 4, 6])
     asked = parser.parse_args()
-    for rate, found in measured(asked.times, asked.rates):
-        print(json.dumps({"rate": rate, **found, "load": round(os.getloadavg()[0], 1)}))
+    for rate, found, constant in measured(asked.times, asked.rates):
+        print(json.dumps({"rate": rate, **found, "constant": constant, "load": round(os.getloadavg()[0], 1)}))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from bench.measure import Options, Row
+from bench.measure import Options, Row, percentile
 from tests.app.visits import sheets
 from tests.e2e.world import Phone, make_demo, serving
 
@@ -58,10 +58,6 @@ MEASURE = """async ({payload, times}) => {
 }"""
 
 
-def at(values: list[float], share: float) -> float:
-    return round(sorted(values)[min(len(values) - 1, int(len(values) * share))], 2)
-
-
 def run(_folder: Path, options: Options) -> Iterable[Row]:
     found = measured(options.number("save.times", 100, 3), rate=1)
     bare = {name.removeprefix("bare_"): found.pop(name) for name in list(found) if name.startswith("bare_")}
@@ -82,7 +78,7 @@ def measured(times: int, rate: float) -> dict[str, float]:
             took = phone.page.evaluate(MEASURE, {"payload": payload, "times": times})
             phone.close()
     return {
-        f"{part}_{word}_ms": at(values, share)
+        f"{part}_{word}_ms": round(percentile(values, share), 2)
         for part, values in took.items()
         for word, share in (("p50", 0.5), ("p95", 0.95))
     }

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Playwright
 
 from app import guard
 from tests.e2e import rounds
+from tests.e2e.gate import Gate
 from tests.e2e.world import SHELL_IS_HERE, Phone, pass_lock, unlock
 
 META = """async () => {
@@ -95,13 +96,18 @@ def test_packed_pages_open_without_a_network_with_the_headers_of_the_server(serv
     assert "没有存在手机上" in phone.page.inner_text("main")
 
 
+def unsent(gate: Gate, phone: Phone, account: dict[str, Any], n: int = 1) -> None:
+    """`n` changes saved while no line is there."""
+    gate.mode = "shut"
+    phone.page.goto("/outbox")
+    phone.page.evaluate(ADD, change_phone(account, n=n))
+
+
 def test_a_record_survives_the_closed_browser_and_arrives_once(server, gate, through) -> None:
     phone = through("doctor")
     account = server.account("doctor")
     sign_in(phone, account)
-    gate.mode = "shut"
-    phone.page.goto("/outbox")
-    phone.page.evaluate(ADD, change_phone(account))
+    unsent(gate, phone, account)
     until_strip(phone.page, "1 条仅在本机")
     assert "改电话" in phone.page.inner_text("#waiting")
     phone.close()
@@ -180,16 +186,11 @@ def test_what_the_worker_sends_and_the_server_refuses_is_not_sent_again(server, 
     phone = through("doctor")
     account = server.account("doctor")
     sign_in(phone, account)
-    gate.mode = "shut"
-    phone.page.goto("/outbox")
-    phone.page.evaluate(ADD, change_phone(account, n=3))
+    unsent(gate, phone, account, n=3)
     phone.page.goto("/static/icons/icon.svg")  # no page of ours sends
     gate.open()
     phone.background_sync()
-    for _ in range(100):
-        if gate.count("/api/sync/receipts"):
-            break
-        phone.page.wait_for_timeout(100)
+    until(phone.page, "() => true", lambda _: gate.count("/api/sync/receipts"))
     phone.page.goto("/outbox")
     states = until(phone.page, STATES, lambda found: not {"saved", "sending"} & set(found))
     assert states == ["conflict", "conflict", "done"]
@@ -201,9 +202,7 @@ def test_an_expired_session_keeps_the_queue_and_another_person_sends_none(server
     phone = through("shared")
     first, second = server.account("doctor", 0), server.account("doctor", 1)
     sign_in(phone, first)
-    gate.mode = "shut"
-    phone.page.goto("/outbox")
-    phone.page.evaluate(ADD, change_phone(first))
+    unsent(gate, phone, first)
     phone.context.clear_cookies()
     gate.open()
     phone.page.click("#send-now")
@@ -262,9 +261,7 @@ def test_pages_evicted_by_the_system_come_back_and_the_outbox_stays(server, gate
     phone = through("doctor")
     account = server.account("doctor")
     before = sign_in(phone, account)
-    gate.mode = "shut"
-    phone.page.goto("/outbox")
-    phone.page.evaluate(ADD, change_phone(account))
+    unsent(gate, phone, account)
     wipe = "async () => (await import('/static/js/offline/pages.js')).clear()"
     phone.page.evaluate(wipe)
     answer = phone.page.goto("/today")
