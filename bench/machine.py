@@ -68,12 +68,12 @@ def cpu_s(processes: Iterable[int]) -> float:
 
 
 def family_of(data_folder: Path) -> list[int]:
-    """The PostgreSQL server of this folder and its backends."""
-    pid_file = data_folder / "postmaster.pid"
-    if not pid_file.exists():
+    """The PostgreSQL server of this folder and its backends; none while it does not run."""
+    try:
+        master = int((data_folder / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{master}/task/{master}/children").read_text()
+    except FileNotFoundError:  # one that was killed leaves its file behind
         return []
-    master = int(pid_file.read_text().split()[0])
-    children = Path(f"/proc/{master}/task/{master}/children").read_text()
     return [master, *map(int, children.split())]
 
 
