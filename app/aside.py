@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 from app.config import POOLER
 from app.connections import POLL_S, SQLITE_BUSY_MS
 from app.extensions import one_by_one, writing
+from app.journal import PAGES_AT_MOST
 
 MOST = 500  # rows in one statement; SQLite takes 32,766 values
 
@@ -98,6 +99,7 @@ def _open(engine: Engine) -> sqlite3.Connection:
     connection: sqlite3.Connection = sqlite3.connect(*arguments, **options)  # type: ignore[call-overload]
     connection.isolation_level = None
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={PAGES_AT_MOST}")
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
 

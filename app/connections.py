@@ -11,12 +11,12 @@ from functools import cache
 from sqlalchemy import Engine, Pool, event
 from sqlalchemy.exc import InvalidatePoolError
 
+from app import journal
 from app.config import POOLER
 from app.extensions import durable, patience, writing
 from app.shared.fairlock import FairLock
 
 SQLITE_BUSY_MS = 5000
-CHECKPOINT_PAGES = 4000  # 16 MB: a push of 100 visits writes 1,500 pages, many of them again and again
 
 
 @cache
@@ -27,11 +27,12 @@ def watch() -> None:
     event.listen(Engine, "commit", _give_turn)
     event.listen(Engine, "rollback", _give_turn)
     event.listen(Pool, "checkin", _give_turn_of_a_lost_connection)
+    event.listen(Pool, "checkin", _look_after_the_journal)
     event.listen(Pool, "checkin", _note_use)
     event.listen(Pool, "checkout", _still_there)
 
 
-def _promises(connection, _record):
+def _promises(connection, record):
     """What the feed and the answer `applied` rest on, whatever the database is set to by default."""
     if type(connection) is sqlite3.Connection:  # a backup's own copy is of a class of its own
         connection.isolation_level = None  # we say BEGIN ourselves, below
@@ -40,6 +41,8 @@ def _promises(connection, _record):
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={journal.PAGES_AT_MOST}")
+        record.info[FILE] = connection.execute("PRAGMA database_list").fetchone()[2]
         connection.execute("PRAGMA foreign_keys=ON")
     elif _is_postgres(connection):
         # After waiting for the feed's lock the next statement must see what the former holder committed.
@@ -108,7 +111,8 @@ def _answers(connection):
 
 # Writers of this process come in the order in which they asked; between processes SQLite knows no order.
 _turn = FairLock()
-HAS_TURN, SYNCED = "has_turn", "synced"
+HAS_TURN, SYNCED, WRITES = "has_turn", "synced", "writes"
+FILE = "file"
 POLL_S = 0.0005  # a look costs some 15 µs; a turn of a push lasts 20 ms
 
 
@@ -140,6 +144,7 @@ def _begin(connection):
     except BaseException:
         _give_turn(connection)
         raise
+    connection.info[WRITES] = True
 
 
 def _sync(connection):
@@ -172,6 +177,11 @@ def _begin_immediate(connection, until):
 def _give_turn(connection):
     if connection.dialect.name == "sqlite" and connection.info.pop(HAS_TURN, False):
         _turn.release()
+
+
+def _look_after_the_journal(_connection, record):
+    if record is not None and record.info.pop(WRITES, False) and (file := record.info.get(FILE)):
+        journal.of(file).written(_turn)
 
 
 def _give_turn_of_a_lost_connection(_connection, record):

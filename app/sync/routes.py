@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -44,7 +46,7 @@ PLURALS = {"patients": "patient", "visits": "visit", "orders": "order"}
 def push() -> Response:
     _arrived()
     _from_whom_it_says()
-    with pace.working():
+    with _in_turn():
         given = _batch(PushSchema(), "ops")
         batch = Batch.of(given["ops"], clock.parse_moment(given["sent_at"]))
         user = current_user._get_current_object()  # the proxy would be asked some twenty times a visit
@@ -59,13 +61,22 @@ def push() -> Response:
 def push_sealed() -> Response:
     _arrived()
     _from_whom_it_says()
-    with pace.working():
+    with _in_turn():
         given = _batch(PushSealedSchema(), "sealed")
         user = current_user._get_current_object()
         sealed = service.unseal(user, given["sealed"], clock.parse_moment(given["sent_at"]))
         foresight.foresee(user, sealed.batch)
         _begin_push()
         return _told(service.take_sealed(user, sealed, echo=given["echo"]))
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """Whoever waits keeps no picture of the database: SQLite could not begin its journal anew meanwhile, and
+    what is judged by it would be old."""
+    db.session.rollback()
+    with pace.working():
+        yield
 
 
 def _from_whom_it_says() -> None:
