@@ -22,6 +22,7 @@ LONG_BYTES = 32 << 20  # some 500 visits
 TOO_LONG_BYTES = 512 << 20  # what a crash leaves behind has to be read at the next start
 PAGES_AT_MOST = 2 * TOO_LONG_BYTES // 4096  # then SQLite does by itself what it can
 PATIENCE_S = 0.5  # nobody writes meanwhile
+PASSES, NEARLY_PAGES = 2, 4000
 REST_S, LONGEST_REST_S = 1, 60  # a backup reads for half a minute
 
 
@@ -71,7 +72,10 @@ class Journal:
             suppress(sqlite3.Error),  # a full disk, say: whoever writes next is told
             closing(sqlite3.connect(f"file:{self._database}?mode=rw", uri=True, timeout=patience_s)) as own,
         ):
-            own.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of it, while others write
+            for _ in range(PASSES):  # while others write: each comes as far as who began to read before it
+                _, written, taken_in = own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if written - taken_in < NEARLY_PAGES:
+                    break
             busy, _, _ = own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not busy
         return False

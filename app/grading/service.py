@@ -99,7 +99,7 @@ def newest_facts(patient_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         CurrentGrade.patient_id.in_(list(patient_ids)),
         GradeRecord.rule_version == rules.shipped_table()["rule_version"],
     )
-    return dict(db.session.execute(statement).all())
+    return {patient_id: facts for patient_id, facts in bulk.rows(db.session(), statement)}
 
 
 def reasons(record: GradeRecord) -> list[dict[str, Any]]:

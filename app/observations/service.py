@@ -147,7 +147,8 @@ def remembered(patient_ids: Iterable[str]) -> dict[str, dict[str, dict[str, Any]
         Observation.observed_on == newest.c[2],
     )
     rows = _of_remembered(*COLUMNS, Observation.id).join(newest, of_that_day)
-    for row in map(dict, db.session.execute(rows).mappings()):
+    for found_row in bulk.rows(db.session(), rows):
+        row = dict(found_row._mapping)
         held = found[row["patient_id"]]
         if row["code"] not in held or place(row) > place(held[row["code"]]):
             held[row["code"]] = row

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, func, select
 
 from app.extensions import db
 from app.forms.definition import definition
@@ -103,9 +103,21 @@ def load(patient_ids: Iterable[str]) -> Agendas:
     mine = PlanItem.patient_id.in_(list(found))
     for item in found.desk.lay_out(db.session(), and_(mine, PlanItem.done_on.is_(None))):
         found[item.patient_id].open[item.form] = item
-    columns = (PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on)
-    history = select(*columns).where(mine, PlanItem.done_on.is_not(None))
-    for patient_id, form, on, asked_on in db.session.execute(history):
-        if on is not None:
-            found[patient_id]._was_done(form, on, asked_on)
+    for patient_id, form, on, asked_on in bulk.rows(db.session(), _newest_done(list(found))):
+        found[patient_id]._was_done(form, on, asked_on)
     return found
+
+
+def _newest_done(patient_ids: list[str]) -> Select[str, str, date | None, date | None]:
+    """(patient, form, day, day then asked for) of the newest day on which each form was done."""
+    done = PlanItem.patient_id.in_(patient_ids), PlanItem.done_on.is_not(None)
+    last = select(PlanItem.patient_id, PlanItem.form, func.max(PlanItem.done_on).label("on")).where(*done)
+    newest = last.group_by(PlanItem.patient_id, PlanItem.form).subquery()
+    of_that_day = and_(
+        PlanItem.patient_id == newest.c.patient_id,
+        PlanItem.form == newest.c.form,
+        PlanItem.done_on == newest.c.on,
+        PlanItem.done_on.is_not(None),
+    )
+    columns = PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on
+    return select(*columns).join(newest, of_that_day)

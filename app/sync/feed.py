@@ -174,7 +174,7 @@ def touched(patient_ids: Iterable[str]) -> dict[str, int]:
     if not wanted:
         return {}
     statement = select(Touch.patient_id, Touch.seq).where(Touch.patient_id.in_(wanted))
-    found = dict(db.session.execute(statement).all())
+    found: dict[str, int] = {patient_id: seq for patient_id, seq in bulk.rows(db.session(), statement)}
     ledger: Ledger | None = db.session().info.get(LEDGER)
     unwritten = ledger.touched if ledger is not None else {}
     return found | {patient_id: unwritten[patient_id] for patient_id in wanted if patient_id in unwritten}

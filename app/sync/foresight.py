@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from itertools import compress
 from typing import Any
 
-from sqlalchemy import inspect
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.accounts.models import User
@@ -33,12 +32,11 @@ log = logging.getLogger("nuanxun")
 
 @dataclass
 class Foreseen:
-    """Work that is done but for its writing. `changed`: patients taken out of the session."""
+    """Work that is done but for its writing."""
 
     work: Together
     results: list[dict[str, Any]]
     kept: list[Kept]
-    changed: list[Any]
 
 
 @dataclass
@@ -89,12 +87,11 @@ def _foreseen(judge: Judge, work: Together, read: list[object]) -> Foreseen | No
         kept.append(made)
         judge.past.add(made.revision)
     session = db.session()
-    if session.new or session.deleted:
-        return None  # nobody who is taken in together makes or drops objects
-    changed = list(session.dirty)
+    if session.new or session.dirty or session.deleted:
+        return None  # nobody who is taken in together makes, changes or drops objects
     for one in read:  # a session that ends a transaction has work with each object it holds
         session.expunge(one)
-    return Foreseen(work, results, kept, changed)
+    return Foreseen(work, results, kept)
 
 
 def confirm(foreseen: Foreseen, past: Past) -> Results:
@@ -109,7 +106,6 @@ def confirm(foreseen: Foreseen, past: Past) -> Results:
     savepoint = db.session.begin_nested()
     try:
         with db.session.no_autoflush:
-            db.session.add_all(one for one in foreseen.changed if inspect(one).identity[0] not in moved)
             foreseen.work.write()
         keep(list(compress(foreseen.kept, stand)))
         savepoint.commit()

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from app.extensions import db
 from app.grading import facts as grading_facts
@@ -30,7 +30,8 @@ Observed = dict[str, Any]
 
 @dataclass
 class Dossier:
-    """One patient. `days`: the newest day of each form; `newest_at`: behind every visit, by moment and id.
+    """One patient, of whom REGISTER is known. `days`: the newest day of each form; `newest_at`: behind every
+    visit, by moment and id.
 
     `newest`: the newest observation of what is REMEMBERED. `facts`: those of the newest grade, None where
     it must be made from all that was observed. `kept`: all observations, once they were needed;
@@ -119,26 +120,41 @@ class Dossier:
 class Dossiers(dict[str, Dossier]):
     """By patient id; what is kept in a table of its own is written together."""
 
-    def __init__(self, plans: agenda.Agendas, grades: bulk.Desk[CurrentGrade]) -> None:
+    def __init__(
+        self, register: bulk.Desk[Patient], plans: agenda.Agendas, grades: bulk.Desk[CurrentGrade]
+    ) -> None:
         super().__init__()
-        self.plans, self.grades = plans, grades
+        self.register, self.plans, self.grades = register, plans, grades
 
     def leave_out(self, patient_ids: set[str]) -> None:
         """What was made of these is not written."""
+        self.register.leave_out(lambda patient: patient.id in patient_ids)
         self.grades.leave_out(lambda grade: grade.patient_id in patient_ids)
         self.plans.leave_out(patient_ids)
 
     def write(self) -> None:
         """Current grades name records: those must be there already."""
+        self.register.write(db.session())
         self.grades.write(db.session())
         self.plans.write()
 
 
-def load(patients: Iterable[Patient], besides: str | None = None) -> Dossiers:
-    """`besides` is a visit that counts for nothing, being corrected."""
-    found = {patient.id: patient for patient in patients}
+# What of the register is asked while a visit is judged.
+REGISTER = (
+    "id", "village_code", "town_code", "team_id", "birth_date", "sex", "conditions", "conditions_on",
+    "lives_alone", "hospice", "home_bed_open", "tubes", "ended_on", "created_at",
+)  # fmt: skip
+
+
+def load(whom: ColumnElement[bool], besides: str | None = None) -> Dossiers:
+    """Of the patients for whom `whom` is true; `besides` is a visit that counts for nothing, being corrected.
+
+    Flushes nothing that the session holds.
+    """
+    register = bulk.Desk(Patient, REGISTER)
+    found = {patient.id: patient for patient in register.lay_out(db.session(), whom)}
     plans = agenda.load(found)
-    made = Dossiers(plans, bulk.Desk(CurrentGrade))
+    made = Dossiers(register, plans, bulk.Desk(CurrentGrade))
     laid_out = made.grades.lay_out(db.session(), CurrentGrade.patient_id.in_(list(found)))
     grades = {grade.patient_id: grade for grade in laid_out}
     known = grading.newest_facts(found) if besides is None else {}
@@ -169,8 +185,8 @@ def _add_days(made: Mapping[str, Dossier], besides: str | None) -> None:
     statement = select(*columns).where(Visit.patient_id.in_(list(made)), Visit.voided.is_(False))
     if besides is not None:
         statement = statement.where(Visit.id != besides)
-    for patient_id, form, on, at, last_id in db.session.execute(
-        statement.group_by(Visit.patient_id, Visit.form)
+    for patient_id, form, on, at, last_id in bulk.rows(
+        db.session(), statement.group_by(Visit.patient_id, Visit.form)
     ):
         dossier = made[patient_id]
         dossier.days[form] = on

@@ -43,7 +43,7 @@ class Recording:
         asked = set(patient_ids)
         self._wanted = and_(Patient.id.in_(asked), scope.condition(author, "visit"))
         self._touched = feed.touched(asked)  # before anything else: a change meanwhile is then noticed
-        self.dossiers = dossier.load(db.session.scalars(select(Patient).where(self._wanted)))
+        self.dossiers = dossier.load(self._wanted)
         self.visits: list[Visit] = []
         self.effects = Effects(self.dossiers)
 
@@ -69,7 +69,7 @@ class Recording:
         return visit
 
     def moved(self) -> set[str]:
-        found = set(db.session.scalars(select(Patient.id).where(self._wanted)))
+        found = {row.id for row in bulk.rows(db.session(), select(Patient.id).where(self._wanted))}
         touched = feed.touched(self.dossiers)
         return {
             patient_id
@@ -153,7 +153,7 @@ def correct(op: Op) -> Visit:
         if op.payload.get(name, getattr(visit, name)) != getattr(visit, name):
             raise Rejected.invalid(f"/{name}", "更正不能换表单或换人；请作废后重新记录")
     _forget(visit)
-    dossiers = dossier.load([patient], besides=visit.id)
+    dossiers = dossier.load(Patient.id == patient.id, besides=visit.id)
     known, effects = dossiers[patient.id], Effects(dossiers)
     with db.session.no_autoflush:
         sheet = _content(visit, known, op)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import event, select
 
 from app.extensions import db, writing
+from app.patients.models import Patient
 from app.plans.models import PlanItem
 from app.shared import bulk
 from app.shared.ids import new_id
@@ -72,3 +73,19 @@ def test_what_is_left_out_is_not_written(app, make: Factory) -> None:
         assert list(stored) == [other]
         db.session.rollback()
         writing.reset(token)
+
+
+def test_rows_laid_out_in_part_keep_the_rest_of_what_they_were(app, make: Factory) -> None:
+    patient = make.patient()
+    with app.app_context():
+        token = writing.set(True)
+        whole = db.session.get_one(Patient, patient)
+        before = {name: getattr(whole, name) for name in Patient.__table__.columns.keys()}
+        desk: bulk.Desk[Patient] = bulk.Desk(Patient, ("id", "conditions", "ended_on"))
+        [one] = desk.lay_out(db.session(), Patient.id == patient)
+        assert vars(one) == {"id": patient, "conditions": before["conditions"], "ended_on": None}
+        one.conditions = ["hypertension", "stroke"]
+        desk.write(db.session())
+        changed = {name for name, value in before.items() if getattr(whole, name) != value}
+        writing.reset(token)
+    assert changed == {"conditions"}
