@@ -146,9 +146,10 @@ def remembered(patient_ids: Iterable[str]) -> dict[str, dict[str, dict[str, Any]
         Observation.code == newest.c.code,
         Observation.observed_on == newest.c[2],
     )
-    rows = _of_remembered(*COLUMNS, Observation.id).join(newest, of_that_day)
-    for found_row in bulk.rows(db.session(), rows):
-        row = dict(found_row._mapping)
+    columns = (*COLUMNS, Observation.id)
+    names = [column.key for column in columns]
+    for values in bulk.rows(db.session(), _of_remembered(*columns).join(newest, of_that_day)):
+        row = dict(zip(names, values, strict=True))
         held = found[row["patient_id"]]
         if row["code"] not in held or place(row) > place(held[row["code"]]):
             held[row["code"]] = row

@@ -80,7 +80,7 @@ def test_rows_laid_out_in_part_keep_the_rest_of_what_they_were(app, make: Factor
     with app.app_context():
         token = writing.set(True)
         whole = db.session.get_one(Patient, patient)
-        before = {name: getattr(whole, name) for name in Patient.__table__.columns.keys()}
+        before = {name: getattr(whole, name) for name in Patient.__table__.columns.keys()}  # noqa: SIM118
         desk: bulk.Desk[Patient] = bulk.Desk(Patient, ("id", "conditions", "ended_on"))
         [one] = desk.lay_out(db.session(), Patient.id == patient)
         assert vars(one) == {"id": patient, "conditions": before["conditions"], "ended_on": None}
