@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from functools import cache
+from pathlib import Path
 
 from app.shared.fairlock import FairLock
 
@@ -35,7 +36,7 @@ class Journal:
     """Of the database in this file. Each process has its own; that two try at once does no harm."""
 
     def __init__(self, database: str) -> None:
-        self._database, self._path = database, f"{database}-wal"
+        self._address, self._path = Path(database).as_uri(), f"{database}-wal"
         self._at_work = threading.Lock()
         self._rest_s, self._rests_until = 0.0, 0.0
 
@@ -43,9 +44,13 @@ class Journal:
         """Somebody has: if it has become long, have it cut. `turn` is where this process's writers wait."""
         if time.monotonic() < self._rests_until or (size := self._bytes()) < LONG_BYTES:
             return
-        if self._at_work.acquire(blocking=False):
-            patience_s = PATIENCE_S if size > TOO_LONG_BYTES else 0
+        if not self._at_work.acquire(blocking=False):
+            return
+        patience_s = PATIENCE_S if size > TOO_LONG_BYTES else 0
+        try:
             threading.Thread(target=self._cut, args=(turn, patience_s), name="journal").start()
+        except RuntimeError:  # the program is ending, or may have no more threads
+            self._at_work.release()
 
     def _bytes(self) -> int:
         try:
@@ -54,23 +59,26 @@ class Journal:
             return 0
 
     def _cut(self, turn: FairLock, patience_s: float) -> None:
+        try:
+            in_vain = not self._try(turn, patience_s) and patience_s > 0
+            self._rest_s = max(REST_S, min(LONGEST_REST_S, 2 * self._rest_s)) if in_vain else REST_S
+            self._rests_until = time.monotonic() + self._rest_s
+        finally:
+            self._at_work.release()
+
+    def _try(self, turn: FairLock, patience_s: float) -> bool:
         had = patience_s > 0 and turn.acquire(patience_s)[0]
         try:
-            done = self._is_taken_in(patience_s)
+            return self._is_taken_in(patience_s)
         finally:
             if had:
                 turn.release()
-            self._at_work.release()
-        self._rest_s = (
-            REST_S if done or not patience_s else min(LONGEST_REST_S, max(REST_S, 2 * self._rest_s))
-        )
-        self._rests_until = time.monotonic() + self._rest_s
 
     def _is_taken_in(self, patience_s: float) -> bool:
         """Never by making a database where there is none any more."""
         with (
             suppress(sqlite3.Error),  # a full disk, say: whoever writes next is told
-            closing(sqlite3.connect(f"file:{self._database}?mode=rw", uri=True, timeout=patience_s)) as own,
+            closing(sqlite3.connect(f"{self._address}?mode=rw", uri=True, timeout=patience_s)) as own,
         ):
             for _ in range(PASSES):  # while others write: each comes as far as who began to read before it
                 _, written, taken_in = own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

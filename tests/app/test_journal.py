@@ -122,6 +122,18 @@ def test_after_a_try_in_vain_nobody_is_made_to_wait_for_a_while(file) -> None:
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
+def test_a_program_that_is_ending_still_writes(engine, file, monkeypatch) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        write(engine, rows=200)
+    write(engine)
+    in_time()
+    assert (length(file), count(engine)) == (0, 201)
+
+
 def test_a_database_that_was_taken_away_is_not_made_anew(engine, file) -> None:
     write(engine, rows=200)
     in_time()
