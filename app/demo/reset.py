@@ -22,6 +22,7 @@ from app.patients.purposes import USUAL
 from app.plans import service as plans
 from app.shared import clock
 from app.sync import feed
+from app.visits import dossier
 
 # The scheduler's own, which may be running; and the audit, which nothing but its retention shortens.
 KEPT = ("job_leases", "job_runs", "audit_lines", "audit_chain")
@@ -102,3 +103,4 @@ def _grades(stories: list[Story]) -> None:
             grading.regrade(patient, cause="visit", as_of=story.visits[-1].on - timedelta(days=1))
         plans.refresh(patient, cause="nightly", as_of=today)
         db.session.expunge_all()
+    dossier.keep_past(story.person.id for story in stories)

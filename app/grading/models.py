@@ -40,6 +40,7 @@ class CurrentGrade(db.Model):
 
     `words` explains `reasons` ({code, colour, emergency, text, family}). `proposed_colour` is what the rules
     now say where a clinician has yet to confirm it. `raised_*`: a clinician put the patient higher.
+    `past`: what the visits so far say to the next one (app/visits/past.py); None: the tables are asked.
     """
 
     __tablename__ = "current_grades"
@@ -59,3 +60,4 @@ class CurrentGrade(db.Model):
     raised_reason: Mapped[str | None] = mapped_column(String(200))
     raised_by: Mapped[str | None] = mapped_column(String(36))
     raised_at: Mapped[datetime | None]
+    past: Mapped[dict | None]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -100,6 +100,12 @@ def newest_facts(patient_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         GradeRecord.rule_version == rules.shipped_table()["rule_version"],
     )
     return {patient_id: facts for patient_id, facts in bulk.rows(db.session(), statement)}
+
+
+def forget_past(patient_id: str) -> None:
+    """What the visits so far say is told by the tables once more."""
+    theirs = update(CurrentGrade).where(CurrentGrade.patient_id == patient_id)
+    db.session.execute(theirs.values(past=None))
 
 
 def reasons(record: GradeRecord) -> list[dict[str, Any]]:

@@ -3,15 +3,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
 from app.shared.columns import JsonText
 
-# Codes of which the newest is asked for at every visit: an index of their own holds only their rows.
-REMEMBERED = ("conditions", "height", "lives_alone")
-IS_REMEMBERED = text("code IN ({})".format(", ".join(f"'{code}'" for code in REMEMBERED)))
+REMEMBERED = ("conditions", "height", "lives_alone")  # of these the newest is asked for at every visit
 
 
 class Observation(db.Model):
@@ -23,13 +21,7 @@ class Observation(db.Model):
     """
 
     __tablename__ = "observations"
-    __table_args__ = (
-        Index(None, "patient_id", "observed_on"),
-        Index(
-            "ix_observations_remembered", "patient_id", "code", "observed_on",
-            sqlite_where=IS_REMEMBERED, postgresql_where=IS_REMEMBERED,
-        ),
-    )  # fmt: skip
+    __table_args__ = (Index(None, "patient_id", "observed_on"),)
 
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True

@@ -7,10 +7,10 @@ from datetime import date, datetime, time
 from math import inf
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, delete, func, literal_column, select
+from sqlalchemy import Row, bindparam, delete, func, select
 
 from app.extensions import db
-from app.observations.models import IS_REMEMBERED, Observation
+from app.observations.models import REMEMBERED, Observation
 from app.shared import bulk, clock
 
 COLUMNS = (
@@ -138,27 +138,17 @@ def to_place(patient_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
 def remembered(patient_ids: Iterable[str]) -> dict[str, dict[str, dict[str, Any]]]:
     """Patient id -> code -> the newest row {value, observed_on, observed_at, visit_id, id} of REMEMBERED."""
     found: dict[str, dict[str, dict[str, Any]]] = {patient_id: {} for patient_id in patient_ids}
-    days = _of_remembered(Observation.patient_id, Observation.code, func.max(Observation.observed_on))
-    days = days.where(Observation.patient_id.in_(list(found)))
-    newest = days.group_by(Observation.patient_id, Observation.code).subquery()
-    of_that_day = and_(
-        Observation.patient_id == newest.c.patient_id,
-        Observation.code == newest.c.code,
-        Observation.observed_on == newest.c[2],
-    )
+    if not found:
+        return found
     columns = (*COLUMNS, Observation.id)
     names = [column.key for column in columns]
-    for values in bulk.rows(db.session(), _of_remembered(*columns).join(newest, of_that_day)):
+    theirs = Observation.patient_id.in_(list(found)), Observation.code.in_(REMEMBERED)
+    for values in bulk.rows(db.session(), select(*columns).where(*theirs)):
         row = dict(zip(names, values, strict=True))
         held = found[row["patient_id"]]
         if row["code"] not in held or place(row) > place(held[row["code"]]):
             held[row["code"]] = row
     return found
-
-
-def _of_remembered(*columns: Any) -> Select[Any]:
-    """Written out, not bound: only so the planners see that the small index is enough."""
-    return select(*columns).where(literal_column(f"observations.{IS_REMEMBERED.text}"))
 
 
 def latest_values(rows: Iterable[Row[Any]]) -> dict[str, tuple[Any, str]]:

@@ -22,29 +22,26 @@ from app.observations.models import REMEMBERED
 from app.patients.models import Patient
 from app.plans import agenda
 from app.shared import bulk
-from app.visits import queries
+from app.visits import past, queries
 from app.visits.models import Visit
+from app.visits.past import Past
 
 Observed = dict[str, Any]
 
 
 @dataclass
 class Dossier:
-    """One patient, of whom REGISTER is known. `days`: the newest day of each form; `newest_at`: behind every
-    visit, by moment and id.
+    """One patient, of whom REGISTER is known. `past`: what earlier visits say, those of this batch included.
 
-    `newest`: the newest observation of what is REMEMBERED. `facts`: those of the newest grade, None where
-    it must be made from all that was observed. `kept`: all observations, once they were needed;
-    `unwritten`: those of this batch.
+    `facts`: those of the newest grade, None where it must be made from all that was observed. `kept`: all
+    observations, once they were needed; `unwritten`: those of this batch.
     """
 
     patient: Patient
     plan: agenda.Agenda
     grade: CurrentGrade | None
     facts: dict[str, Any] | None
-    newest: dict[str, Observed]
-    days: dict[str, date] = field(default_factory=dict)
-    newest_at: tuple[datetime, str] | None = None
+    past: Past
     kept: list[Observed] | None = None
     unwritten: list[Observed] = field(default_factory=list)
     recorded: set[tuple[str, date]] = field(default_factory=set)
@@ -53,7 +50,7 @@ class Dossier:
 
     def same_day(self, form: str, on: date, besides: str) -> bool:
         """Whether another visit with this form and day stands."""
-        newest = self.days.get(form)
+        newest = self.past.days.get(form)
         if newest is None or on > newest:
             return False
         return (
@@ -64,8 +61,9 @@ class Dossier:
 
     def is_newest(self, visit: Visit) -> bool:
         """Later than every other by its moment, and by its day: a wrong clock sets the two apart."""
-        later = self.newest_at is None or (visit.visited_at, visit.id) > self.newest_at
-        return later and visit.visited_on >= max(self.days.values(), default=visit.visited_on)
+        newest_at, days = self.past.newest_at, self.past.days.values()
+        later = newest_at is None or (visit.visited_at, visit.id) > newest_at
+        return later and visit.visited_on >= max(days, default=visit.visited_on)
 
     def last(self) -> Visit | None:
         """The newest visit by its moment, those of this batch included."""
@@ -82,30 +80,30 @@ class Dossier:
         if here is None or (visit.visited_at, visit.id) > (here.visited_at, here.id):
             self.newest_here = visit
         self.recorded.add((visit.form, visit.visited_on))
-        self.days[visit.form] = max(visit.visited_on, self.days.get(visit.form, visit.visited_on))
-        moment = (visit.visited_at, visit.id)
-        self.newest_at = max(moment, self.newest_at or moment)
+        past, moment = self.past, (visit.visited_at, visit.id)
+        past.days[visit.form] = max(visit.visited_on, past.days.get(visit.form, visit.visited_on))
+        past.newest_at = max(moment, past.newest_at or moment)
 
     @property
     def height(self) -> dict[str, Any] | None:
         """The height on record as forms know it, {value, on}."""
-        row = self.newest.get("height")
+        row = self.past.newest.get("height")
         return row and {"value": row["value"], "on": row["observed_on"].isoformat()}
 
     def observed(self, rows: Iterable[Observed]) -> None:
         for row in rows:
             self.unwritten.append(row)
-            held = self.newest.get(row["code"])
+            held = self.past.newest.get(row["code"])
             if row["code"] in REMEMBERED and (
                 held is None or observations.place(row) >= observations.place(held)
             ):
-                self.newest[row["code"]] = row
+                self.past.newest[row["code"]] = row
 
     def known(self, new: Sequence[Observed], as_of: date, *, in_order: bool) -> dict[str, Any]:
         """The facts to grade by, with `new`; `in_order`: that is newer than all that was observed before."""
         register = grading.register_of(self.patient)
         if in_order and self.facts is not None and self.facts["as_of"] <= as_of.isoformat():
-            newest = {code: (row["value"], row["observed_on"]) for code, row in self.newest.items()}
+            newest = {code: (row["value"], row["observed_on"]) for code, row in self.past.newest.items()}
             said = [(row["code"], row["value"], row["observed_on"]) for row in new]
             self.facts = grading_facts.extended(self.facts, said, newest, register, as_of)
         else:
@@ -159,22 +157,49 @@ def load(whom: ColumnElement[bool], besides: str | None = None) -> Dossiers:
     grades = {grade.patient_id: grade for grade in laid_out}
     known = grading.newest_facts(found) if besides is None else {}
     kept = observations.to_place(patient_id for patient_id in found if patient_id not in known)
-    newest = observations.remembered(found)
+    pasts = _past_of(found, grades if besides is None else {}, besides)
     for patient_id, patient in found.items():
         made[patient_id] = Dossier(
             patient,
             plans[patient_id],
             grades.get(patient_id),
             known.get(patient_id),
-            newest[patient_id],
+            pasts[patient_id],
             besides=besides,
             kept=kept.get(patient_id),
         )
+    return made
+
+
+def _past_of(
+    patient_ids: Iterable[str], grades: Mapping[str, CurrentGrade], besides: str | None
+) -> dict[str, Past]:
+    """As it is kept beside their grades; told by the tables where it is not."""
+    kept = {patient_id: grade.past for patient_id, grade in grades.items() if grade.past is not None}
+    found = {patient_id: past.read(told) for patient_id, told in kept.items()}
+    missing = [patient_id for patient_id in patient_ids if patient_id not in found]
+    if missing:
+        found |= told_by_tables(missing, besides)
+    return found
+
+
+def told_by_tables(patient_ids: Iterable[str], besides: str | None = None) -> dict[str, Past]:
+    """`besides` is a visit that counts for nothing; what it had observed is no more."""
+    newest = observations.remembered(patient_ids)
+    made = {patient_id: Past(rows) for patient_id, rows in newest.items()}
     _add_days(made, besides)
     return made
 
 
-def _add_days(made: Mapping[str, Dossier], besides: str | None) -> None:
+def keep_past(patient_ids: Iterable[str]) -> None:
+    """Beside the grades of these, for whoever brought visits in past `recording`."""
+    ids = list(patient_ids)
+    told = told_by_tables(ids)
+    for patient_id, grade in grading.current_many(ids).items():
+        grade.past = past.kept(told[patient_id])
+
+
+def _add_days(made: Mapping[str, Past], besides: str | None) -> None:
     columns = (
         Visit.patient_id,
         Visit.form,
@@ -188,9 +213,9 @@ def _add_days(made: Mapping[str, Dossier], besides: str | None) -> None:
     for patient_id, form, on, at, last_id in bulk.rows(
         db.session(), statement.group_by(Visit.patient_id, Visit.form)
     ):
-        dossier = made[patient_id]
-        dossier.days[form] = on
-        dossier.newest_at = _behind(dossier.newest_at or (at, last_id), (at, last_id))
+        one = made[patient_id]
+        one.days[form] = on
+        one.newest_at = _behind(one.newest_at or (at, last_id), (at, last_id))
 
 
 def _behind(one: tuple[datetime, str], other: tuple[datetime, str]) -> tuple[datetime, str]:

@@ -25,7 +25,7 @@ from app.plans import service as plans
 from app.shared import bulk, clock
 from app.sync import feed
 from app.sync.registry import Conflict, Op, Rejected
-from app.visits import context, dossier, findings, queries, rules, service
+from app.visits import context, dossier, findings, past, queries, rules, service
 from app.visits.dossier import Dossier
 from app.visits.models import Visit
 
@@ -97,7 +97,7 @@ class Effects:
     def take(self, visit: Visit, known: Dossier, sheet: engine.Sheet, phone: dict[str, Any] | None) -> None:
         """Measure, note what was found, grade, plan. `visit.colour` is then its grade's."""
         patient = known.patient
-        said = findings.of_register(patient, known.newest)
+        said = findings.of_register(patient, known.past.newest)
         known.observed(said)
         measured = sheet.observations(known.height)
         new = observations.rows(visit.id, patient.id, visit.visited_on, measured, at=visit.visited_at)
@@ -105,7 +105,7 @@ class Effects:
         self.observed += [*said, *new]
         in_order = known.is_newest(visit)
         known.visited(visit)
-        findings.settle(patient, known.newest)
+        findings.settle(patient, known.past.newest)
         _settle_end(patient, visit if in_order else known.last())
         as_of = max(clock.today(), visit.visited_on)
         facts = known.known(new, as_of, in_order=in_order)
@@ -115,6 +115,7 @@ class Effects:
         if known.grade is None:
             known.grade = self.dossiers.grades.add(**hold.beginning(record))
         hold.follow(known.grade, record, words)
+        known.grade.past = past.kept(known.past)
         if visit.answers.get("lost_reason") is None:
             known.plan.did(visit.id, visit.form, visit.visited_on, visit.next_visit_on)
         held = plans.held_colour(known.grade)
@@ -218,7 +219,7 @@ def _content(visit: Visit, known: Dossier, op: Op) -> engine.Sheet:
         visited_on=visited_on,
         next_visit_on=next_on,
         mode=given["mode"],
-        previous_on=known.days.get(visit.form),
+        previous_on=known.past.days.get(visit.form),
         same_day=same_day,
         # A correction is always written later; only the visit itself can have been.
         entered_later=op.kind == "visit.create" and rules.entered_later(visited_on, op.recorded_at, op.skew),
@@ -268,6 +269,7 @@ def _forget(visit: Visit) -> None:
     """Take back all that the visit's former content did."""
     observations.forget_visit(visit.patient_id, visit.id)
     plans.forget_visit(visit.patient_id, visit.id)
+    grading.forget_past(visit.patient_id)
     db.session.flush()
 
 
