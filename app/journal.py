@@ -19,12 +19,13 @@ from pathlib import Path
 
 from app.shared.fairlock import FairLock
 
+PAGE_BYTES = 4096
 LONG_BYTES = 32 << 20  # some 500 visits
 TOO_LONG_BYTES = 512 << 20  # what a crash leaves behind has to be read at the next start
-PAGES_AT_MOST = 2 * TOO_LONG_BYTES // 4096  # then SQLite does by itself what it can
+PAGES_AT_MOST = 2 * TOO_LONG_BYTES // PAGE_BYTES  # then SQLite does by itself what it can
 PATIENCE_S = 0.5  # nobody writes meanwhile
-PASSES, NEARLY_PAGES = 2, 4000
 REST_S, LONGEST_REST_S = 1, 60  # a backup reads for half a minute
+PASSES, NEARLY_PAGES = 4, 4000
 
 
 @cache
@@ -42,48 +43,57 @@ class Journal:
 
     def written(self, turn: FairLock) -> None:
         """Somebody has: if it has become long, have it cut. `turn` is where this process's writers wait."""
-        if time.monotonic() < self._rests_until or (size := self._bytes()) < LONG_BYTES:
+        if time.monotonic() < self._rests_until or self._bytes() < LONG_BYTES:
             return
         if not self._at_work.acquire(blocking=False):
             return
-        patience_s = PATIENCE_S if size > TOO_LONG_BYTES else 0
         try:
-            threading.Thread(target=self._cut, args=(turn, patience_s), name="journal").start()
+            threading.Thread(target=self._cut, args=(turn,), name="journal").start()
         except RuntimeError:  # the program is ending, or may have no more threads
             self._at_work.release()
 
     def _bytes(self) -> int:
+        """Of the file. What has been begun anew goes on in the same file."""
         try:
             return os.stat(self._path).st_size
         except FileNotFoundError:
             return 0
 
-    def _cut(self, turn: FairLock, patience_s: float) -> None:
+    def _cut(self, turn: FairLock) -> None:
         try:
-            in_vain = not self._try(turn, patience_s) and patience_s > 0
+            in_vain = False
+            # Never by making a database where there is none any more.
+            with (
+                suppress(sqlite3.Error),  # a full disk, say: whoever writes next is told
+                closing(sqlite3.connect(f"{self._address}?mode=rw", uri=True, timeout=0)) as own,
+            ):
+                if _taken_in(own) * PAGE_BYTES > TOO_LONG_BYTES:
+                    in_vain = not _patiently(own, turn)
+                else:
+                    own.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # if nobody is in the way
             self._rest_s = max(REST_S, min(LONGEST_REST_S, 2 * self._rest_s)) if in_vain else REST_S
             self._rests_until = time.monotonic() + self._rest_s
         finally:
             self._at_work.release()
 
-    def _try(self, turn: FairLock, patience_s: float) -> bool:
-        had = patience_s > 0 and turn.acquire(patience_s)[0]
-        try:
-            return self._is_taken_in(patience_s)
-        finally:
-            if had:
-                turn.release()
 
-    def _is_taken_in(self, patience_s: float) -> bool:
-        """Never by making a database where there is none any more."""
-        with (
-            suppress(sqlite3.Error),  # a full disk, say: whoever writes next is told
-            closing(sqlite3.connect(f"{self._address}?mode=rw", uri=True, timeout=patience_s)) as own,
-        ):
-            for _ in range(PASSES):  # while others write: each comes as far as who began to read before it
-                _, written, taken_in = own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if written - taken_in < NEARLY_PAGES:
-                    break
-            busy, _, _ = own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
-        return False
+def _taken_in(own: sqlite3.Connection) -> int:
+    """The journal's length in pages, of which most are in the file now; others read and write meanwhile."""
+    length = 0
+    for _ in range(PASSES):  # each comes as far as whoever began to read before it
+        _, length, done = own.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if length - done < NEARLY_PAGES:
+            break
+    return int(length)
+
+
+def _patiently(own: sqlite3.Connection, turn: FairLock) -> bool:
+    """Whether it begins anew. The file keeps its size, and is written into from its beginning."""
+    own.execute(f"PRAGMA busy_timeout={round(1000 * PATIENCE_S)}")
+    had, _ = turn.acquire(PATIENCE_S)
+    try:
+        busy, _, _ = own.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        return not busy
+    finally:
+        if had:
+            turn.release()

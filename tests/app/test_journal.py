@@ -101,25 +101,28 @@ def test_a_far_too_long_one_waits_for_who_reads_while_nobody_writes(engine, file
         assert [thread for thread in threading.enumerate() if thread.name == "journal"]
         reader.execute("COMMIT")
         in_time()
-        assert length(file) == 0
-    write(engine)
-    assert count(engine) == 201
+    before = length(file)
+    write(engine, rows=100)
+    in_time()
+    assert length(file) == before > LONG, "it goes on from the beginning of the same file"
+    assert count(engine) == 300
 
 
-def test_after_a_try_in_vain_nobody_is_made_to_wait_for_a_while(file) -> None:
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("CREATE TABLE t (said TEXT)")
-    kept = Journal(str(file))
-    with reading(file), closing(sqlite3.connect(file)) as other:
-        other.execute("INSERT INTO t VALUES ('x')")
-        other.commit()
-        rests = []
+def test_after_a_try_in_vain_nobody_is_made_to_wait_for_a_while(engine, file, monkeypatch) -> None:
+    monkeypatch.setattr(journal, "TOO_LONG_BYTES", LONG)
+    monkeypatch.setattr(journal, "PATIENCE_S", 0.001)
+    kept, rests = Journal(str(file)), []
+    with reading(file):
+        write(engine, rows=200)
+        in_time()
         for _ in range(9):
             kept._at_work.acquire()
-            kept._cut(FairLock(), 0.001)
+            kept._cut(FairLock())
             rests.append(kept._rest_s)
     assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    kept._at_work.acquire()
+    kept._cut(FairLock())
+    assert kept._rest_s == 1
 
 
 def test_a_program_that_is_ending_still_writes(engine, file, monkeypatch) -> None:
@@ -139,7 +142,9 @@ def test_a_database_that_was_taken_away_is_not_made_anew(engine, file) -> None:
     in_time()
     engine.dispose()
     shutil.move(file, file.with_suffix(".away"))
-    assert not Journal(str(file))._is_taken_in(0)
+    kept = Journal(str(file))
+    kept._at_work.acquire()
+    kept._cut(FairLock())
     assert not file.exists()
 
 
