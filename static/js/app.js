@@ -56,6 +56,7 @@ async function start() {
   }
   careMode();
   ui.start();
+  document.addEventListener('click', signInOnTop);
   // A phone that is to be emptied does not begin anew.
   const worker = pageName() === 'revoked' ? null : update.start();
   await device.recall();
@@ -85,6 +86,17 @@ async function hand() {
   const found = await import('./hand.js');
   found.start();
   return found;
+}
+
+/** 请重新登录 opens a sheet over the page; without scripts it leads to the sign-in page. */
+function signInOnTop(event) {
+  const link = event.target.closest?.('a[href^="/sign-in"]');
+  if (!link || !userId() || net.outcome !== 'signed_out') return;
+  event.preventDefault();
+  hand().then(
+    ({ signInAgain }) => signInAgain(),
+    () => location.assign(link.href),
+  );
 }
 
 function needsHand() {

@@ -12,6 +12,8 @@ import { userId } from './offline/person.js';
 import * as signin from './offline/signin.js';
 import * as wipe from './offline/wipe.js';
 
+export { open as signInAgain } from './offline/signin.js';
+
 let started = false;
 
 export function start() {

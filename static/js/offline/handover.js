@@ -14,9 +14,10 @@ export function start() {
   read();
 }
 
-function read() {
+function read(event) {
   if (!document.getElementById('handed')) return;
-  const packed = location.hash.slice(1);
+  // Of two codes opened at once the address bar only knows the second.
+  const packed = new URL(event?.newURL ?? location.href).hash.slice(1);
   if (packed) {
     history.replaceState(history.state, '', location.pathname + location.search);
     const entries = unpack(packed);

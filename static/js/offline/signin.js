@@ -11,14 +11,7 @@ import { sendNow } from './triggers.js';
 
 let sheet = null;
 
-/** The strip leads here when it says 请重新登录; without scripts it leads to the sign-in page. */
 export function start() {
-  document.addEventListener('click', (event) => {
-    const link = event.target.closest?.('a[href^="/sign-in"]');
-    if (!link || !userId() || net.outcome !== 'signed_out') return;
-    event.preventDefault();
-    open();
-  });
   listen((message) => {
     if (message.t === 'outbox' || message.t === 'net') tell().catch(() => {});
   });
