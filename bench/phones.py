@@ -75,8 +75,7 @@ def database(url: str) -> Iterator[Flask]:
 def serving(url: str, folder: Path, workers: int = 2) -> Iterator[Server]:
     server = Server(url, folder / "server.log", workers)
     server.start()
-    while len(server.worker_pids()) < workers:  # the first one answers before the others are there
-        time.sleep(0.01)
+    server.wait_for_workers()
     try:
         yield server
     finally:

@@ -80,6 +80,7 @@ def measure(kind: str, ops: int, folder: Path) -> dict[str, object]:
         server = Server(url, folder / "server.log")
         server.start()
         try:
+            server.wait_for_workers()  # what nobody watches, nobody sees
             line = Line(server.port, name)
             pids = family(server.process.pid) if server.process else []
             if kind == "postgres":

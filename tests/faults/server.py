@@ -52,6 +52,7 @@ class Server(Program):
 
     def __init__(self, database_url: str, log: Path, workers: int = 2) -> None:
         self.port = free_port()
+        self.workers = workers
         super().__init__(database_url, log, "serve", "--port", str(self.port), "--workers", str(workers))
 
     def start(self, wait_s: float = 60) -> float:
@@ -71,6 +72,11 @@ class Server(Program):
             time.sleep(PAUSE_S)
         self.kill()
         raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-2000:]}")
+
+    def wait_for_workers(self) -> None:
+        """The first one answers before the others are there."""
+        while len(self.worker_pids()) < self.workers:
+            time.sleep(0.01)
 
     def worker_pids(self) -> list[int]:
         assert self.process is not None
