@@ -107,6 +107,7 @@ class Grounds:
         url = make_url(self._server())
         there = self._ask("SELECT 1 FROM pg_database WHERE datname = :name", name=name)
         if not there:
+            self._ask(f'DROP DATABASE IF EXISTS "{name}_making" WITH (FORCE)')  # by a run that was killed
             self._ask(f'CREATE DATABASE "{name}_making"')
             making = url.set(database=f"{name}_making").render_as_string(hide_password=False)
             self._grow(size, making)
