@@ -34,19 +34,6 @@ IN_ORDER = (
 PATIENTS_A_QUERY = 500
 
 
-def record(
-    visit_id: str | None,
-    patient_id: str,
-    on: date,
-    values: Sequence[Mapping[str, Any]],
-    *,
-    at: datetime | None = None,
-    source: str = "visit",
-) -> None:
-    """Store `values` as `rows` makes them."""
-    write(rows(visit_id, patient_id, on, values, at=at, source=source))
-
-
 def rows(
     visit_id: str | None,
     patient_id: str,
@@ -123,32 +110,29 @@ def of_many(
     return found
 
 
-def to_place(patient_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Everything measured of each patient in rows as `place` wants them, in no order."""
+def to_place(patient_ids: Iterable[str], codes: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
+    """Everything measured of each patient in rows as `place` wants them, in no order; `codes` narrows it."""
     found: dict[str, list[dict[str, Any]]] = {patient_id: [] for patient_id in patient_ids}
+    if not found:
+        return found
     columns = (Observation.patient_id, Observation.code, Observation.value, Observation.observed_on,
                Observation.observed_at, Observation.visit_id, Observation.id)  # fmt: skip
-    if found:
-        statement = select(*columns).where(Observation.patient_id.in_(list(found)))
-        for row in db.session.execute(statement).mappings():
-            found[row["patient_id"]].append(dict(row))
+    statement = select(*columns).where(Observation.patient_id.in_(list(found)))
+    if codes:
+        statement = statement.where(Observation.code.in_(codes))
+    names = [column.key for column in columns]
+    for values in bulk.rows(db.session(), statement):
+        row = dict(zip(names, values, strict=True))
+        found[row["patient_id"]].append(row)
     return found
 
 
 def remembered(patient_ids: Iterable[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Patient id -> code -> the newest row {value, observed_on, observed_at, visit_id, id} of REMEMBERED."""
-    found: dict[str, dict[str, dict[str, Any]]] = {patient_id: {} for patient_id in patient_ids}
-    if not found:
-        return found
-    columns = (*COLUMNS, Observation.id)
-    names = [column.key for column in columns]
-    theirs = Observation.patient_id.in_(list(found)), Observation.code.in_(REMEMBERED)
-    for values in bulk.rows(db.session(), select(*columns).where(*theirs)):
-        row = dict(zip(names, values, strict=True))
-        held = found[row["patient_id"]]
-        if row["code"] not in held or place(row) > place(held[row["code"]]):
-            held[row["code"]] = row
-    return found
+    """Patient id -> code -> the newest row, as `to_place` gives it, of what is REMEMBERED."""
+    return {
+        patient_id: {row["code"]: row for row in sorted(rows, key=place)}
+        for patient_id, rows in to_place(patient_ids, REMEMBERED).items()
+    }
 
 
 def latest_values(rows: Iterable[Row[Any]]) -> dict[str, tuple[Any, str]]:

@@ -23,7 +23,7 @@ from app.extensions import db
 from app.shared import clock
 from app.sync import checks, feed, pace
 from app.sync.checks import Looked
-from app.sync.judge import Judge, Kept, Past, keep, remembering
+from app.sync.judge import Judge, Kept, Past, keep
 from app.sync.registry import Conflict, Rejected, Together
 
 Results = list[dict[str, Any] | None]
@@ -61,11 +61,11 @@ def foresee(user: User, batch: Batch) -> None:
     if kind is None or kind.together is None or any(op.kind is not kind for op in batch.ops):
         return
     try:
-        with remembering() as read, feed.unlocked(), db.session.no_autoflush:
+        with feed.unlocked(), db.session.no_autoflush:
             judge = Judge(user, batch.ops, batch.received_at, batch.skew)
             if judge.past.is_empty():
                 work = kind.together(user, [looked.raw["payload"] for looked in batch.ops])
-                batch.foreseen = _foreseen(judge, work, read)
+                batch.foreseen = _foreseen(judge, work)
     except (Rejected, Conflict, feed.NotLocked):
         pass  # to be told under the lock
     except SQLAlchemyError:
@@ -76,7 +76,7 @@ def foresee(user: User, batch: Batch) -> None:
         db.session.rollback()
 
 
-def _foreseen(judge: Judge, work: Together, read: list[object]) -> Foreseen | None:
+def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
     results, kept = [], []
     for looked in judge.ops:
         pace.give_way()
@@ -89,8 +89,6 @@ def _foreseen(judge: Judge, work: Together, read: list[object]) -> Foreseen | No
     session = db.session()
     if session.new or session.dirty or session.deleted:
         return None  # nobody who is taken in together makes, changes or drops objects
-    for one in read:  # a session that ends a transaction has work with each object it holds
-        session.expunge(one)
     return Foreseen(work, results, kept)
 
 

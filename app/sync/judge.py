@@ -61,15 +61,12 @@ class Past:
 
 
 @contextmanager
-def remembering() -> Iterator[list[object]]:
-    """Within, what was read once is not read again: by itself the session holds its objects weakly.
-
-    Yields what has been read so far.
-    """
+def remembering() -> Iterator[None]:
+    """Within, what was read once is not read again: by itself the session holds its objects weakly."""
     info = db.session().info
-    held: list[object] = info.setdefault(HELD, [])
+    info[HELD] = []
     try:
-        yield held
+        yield
     finally:
         info.pop(HELD, None)
 

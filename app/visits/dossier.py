@@ -132,6 +132,9 @@ class Dossiers(dict[str, Dossier]):
 
     def write(self) -> None:
         """Current grades name records: those must be there already."""
+        for one in self.values():
+            if one.grade is not None and one.newest_here is not None:
+                one.grade.past = past.kept(one.past)
         self.register.write(db.session())
         self.grades.write(db.session())
         self.plans.write()

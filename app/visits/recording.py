@@ -25,7 +25,7 @@ from app.plans import service as plans
 from app.shared import bulk, clock
 from app.sync import feed
 from app.sync.registry import Conflict, Op, Rejected
-from app.visits import context, dossier, findings, past, queries, rules, service
+from app.visits import context, dossier, findings, queries, rules, service
 from app.visits.dossier import Dossier
 from app.visits.models import Visit
 
@@ -115,7 +115,6 @@ class Effects:
         if known.grade is None:
             known.grade = self.dossiers.grades.add(**hold.beginning(record))
         hold.follow(known.grade, record, words)
-        known.grade.past = past.kept(known.past)
         if visit.answers.get("lost_reason") is None:
             known.plan.did(visit.id, visit.form, visit.visited_on, visit.next_visit_on)
         held = plans.held_colour(known.grade)

@@ -31,7 +31,7 @@ def measured(app: Flask, patient_id: str, **changes: object) -> None:
             setattr(patient, name, value)
         for days, sbp, dbp in ((30, 150, 86), (5, 152, 88)):
             reading = {"code": "bp", "value": {"sbp": sbp, "dbp": dbp}, "unit": "mmHg"}
-            observations.record(None, patient_id, days_ago(days), [reading])
+            observations.write(observations.rows(None, patient_id, days_ago(days), [reading]))
         plans.refresh(patient, cause="patient")
         db.session.commit()
         writing.reset(token)

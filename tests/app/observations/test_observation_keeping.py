@@ -7,6 +7,10 @@ import pytest
 from app.observations import service as observations
 
 
+def keep(visit_id, patient, on, values):
+    observations.write(observations.rows(visit_id, patient, on, values))
+
+
 @pytest.fixture
 def patient(make, request):
     made = make.patient()  # by requests of its own, so before the context that the tests work in
@@ -16,8 +20,8 @@ def patient(make, request):
 
 def test_values_come_back_as_they_went_in_oldest_first(patient):
     odd = {"code": "bp", "value": {"sbp": 186, "dbp": 104}, "unit": "mmHg"}
-    observations.record("v2", patient, date(2026, 6, 2), [odd, {"code": "conditions", "value": []}])
-    observations.record(
+    keep("v2", patient, date(2026, 6, 2), [odd, {"code": "conditions", "value": []}])
+    keep(
         "v1",
         patient,
         date(2026, 6, 1),
@@ -35,15 +39,13 @@ def test_values_come_back_as_they_went_in_oldest_first(patient):
 
 
 def test_a_value_measured_on_another_day_keeps_that_day(patient):
-    observations.record(
-        "v1", patient, date(2026, 6, 2), [{"code": "hba1c", "value": 7.1, "on": "2026-05-20"}]
-    )
+    keep("v1", patient, date(2026, 6, 2), [{"code": "hba1c", "value": 7.1, "on": "2026-05-20"}])
     assert observations.of(patient)[0].observed_on == date(2026, 5, 20)
 
 
 def test_forgetting_a_visit_leaves_the_others(patient):
     for visit, value in (("v1", 1), ("v2", 2)):
-        observations.record(visit, patient, date(2026, 6, 1), [{"code": "adl", "value": value}])
+        keep(visit, patient, date(2026, 6, 1), [{"code": "adl", "value": value}])
     observations.forget_visit(patient, "v2")
     assert [row.value for row in observations.of(patient)] == [1]
 
@@ -51,16 +53,14 @@ def test_forgetting_a_visit_leaves_the_others(patient):
 def test_the_newest_of_one_kind(patient):
     assert observations.remembered([patient]) == {patient: {}}
     for day, value in ((3, 152), (5, 151.5), (4, 153)):
-        observations.record(f"v{day}", patient, date(2026, 6, day), [{"code": "height", "value": value}])
+        keep(f"v{day}", patient, date(2026, 6, day), [{"code": "height", "value": value}])
     assert observations.remembered([patient])[patient]["height"]["value"] == 151.5
     assert observations.latest_values(observations.of(patient))["height"] == (151.5, "2026-06-05")
 
 
 def test_many_can_be_narrowed_and_nobody_is_forgotten(patient):
     for day in (1, 9):
-        observations.record(
-            f"v{day}", patient, date(2026, 6, day), [{"code": c, "value": day} for c in ("adl", "pulse")]
-        )
+        keep(f"v{day}", patient, date(2026, 6, day), [{"code": c, "value": day} for c in ("adl", "pulse")])
     found = observations.of_many([patient, "nobody"], codes=["adl"], since=date(2026, 6, 5))
     assert [row.value for row in found[patient]] == [9]
     assert found["nobody"] == []
