@@ -5,7 +5,7 @@ from flask import Flask
 
 def init_app(app: Flask) -> None:
     from app.orders import announce, sync
-    from app.orders.pages import gone_since, pack_pages
+    from app.orders.pack import gone_since, pack_pages
     from app.orders.routes import bp
     from app.patients.events import binding_narrowed, patient_restricted
     from app.pwa.registry import register_pages

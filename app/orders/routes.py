@@ -13,7 +13,7 @@ from app.accounts import audit
 from app.accounts.models import User
 from app.errors import DomainError, NotFound
 from app.guard import may, within
-from app.orders import pages, queries
+from app.orders import desk_page, new_page, pages, queries, tracking
 from app.patients import scope
 from app.pwa.registry import rev
 from app.replica import may_be_old
@@ -87,7 +87,7 @@ def transition(order_id: str) -> Response:
 @may_be_old
 def desk() -> Response:
     user = _user()
-    context = pages.desk_context(user, request.args.get("tab", ""))
+    context = desk_page.desk_context(user, request.args.get("tab", ""))
     audit.listed("order.list", len(context["cards"]))
     return page("orders/desk.html", rev=rev(pages.newest(user)), **context)
 
@@ -96,15 +96,15 @@ def _new_page(patient_id: str, chosen: dict[str, str], no: DomainError | None = 
     user = _user()
     patient = scope.get(user, patient_id, "order") if patient_id else None
     text = request.args.get("q", "")[:30] if user.role != "family" and patient is None else ""
-    context = pages.new_context(user, patient, chosen)
-    found = pages.found(user, text)
+    context = new_page.new_context(user, patient, chosen)
+    found = new_page.found(user, text)
     for person in context["people"]:
         audit.read("patient.read", person["id"], patient_id=person["id"])
     audit.listed("patient.list", len(found))
     return page(
         "orders/new.html",
         status=no.status if no else 200,
-        rev="" if request.args else rev(pages.newest_for_new(user)),  # a phone keeps the plain page only
+        rev="" if request.args else rev(new_page.newest(user)),  # a phone keeps the plain page only
         errors=no.errors if no else [],
         q=text,
         found=found,
@@ -130,7 +130,7 @@ def _order_page(order_id: str, no: DomainError | None = None) -> Response:
         fault=no.detail if no else "",
         errors=no.errors if no else [],
         do=do,
-        **pages.order_context(user, order),
+        **tracking.order_context(user, order),
     )
 
 
