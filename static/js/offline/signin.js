@@ -98,7 +98,7 @@ function field(label, properties) {
 async function submit(form, says) {
   const { username, password, otp } = form.elements;
   says.hidden = true;
-  const { fault, asksCode, must } = await trySigningIn(
+  const { fault, asksCode, must, unheard } = await trySigningIn(
     username.value.trim(),
     password.value,
     otp.value.trim(),
@@ -116,14 +116,15 @@ async function submit(form, says) {
     otp.closest('.group').hidden = false;
     otp.required = true;
     otp.focus();
-  } else {
+  } else if (!unheard) {
     password.value = '';
     password.focus();
   }
 }
 
-/** @returns {Promise<{fault: string, asksCode?: boolean, must?: string}>} fault: what went wrong, empty when
- *   nothing did; must: the page where the server wants something done first */
+/** @returns {Promise<{fault: string, asksCode?: boolean, must?: string, unheard?: boolean}>} fault: what went
+ *   wrong, empty when nothing did; must: the page where the server wants something done first; unheard: nobody
+ *   has said that the password is wrong */
 async function trySigningIn(username, password, otp) {
   const headers = { 'Content-Type': 'application/json' };
   const body = JSON.stringify({ username, password, device_id: deviceId(), ...(otp ? { otp } : {}) });
@@ -140,6 +141,6 @@ async function trySigningIn(username, password, otp) {
     await ask('/api/auth/logout', { method: 'POST', headers, body: '{}' });
     return { fault: '这一页是另一个人的，请用原来的账号登录。' };
   } catch {
-    return { fault: '现在连不上服务器，记录都还在，有信号时再登录。' };
+    return { fault: '现在连不上服务器，记录都还在，有信号时再登录。', unheard: true };
   }
 }
