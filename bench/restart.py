@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from app.encounters.models import Visit
 from app.extensions import db
-from app.visits.models import Visit
 from bench import phones
 from bench.measure import Options, Row
 from tests.faults.drive import _migrate

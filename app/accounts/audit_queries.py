@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, case, func, or_, select, union_all
 
 from app.accounts.models import AuditLine, User
 from app.extensions import db
@@ -39,7 +39,7 @@ def deeds_about(patient_id: str, *, besides: str, number: int, size: int) -> Dee
     What a phone reported later stands at the moment it named, unless that lies after its arrival.
     """
     wanted = (
-        AuditLine.patient_id == patient_id,
+        AuditLine.id.in_(_about(patient_id)),
         AuditLine.user_id.is_not(None),
         AuditLine.user_id != besides,
         or_(*(AuditLine.result.startswith(word, autoescape=True) for word in GRANTED)),
@@ -56,6 +56,15 @@ def deeds_about(patient_id: str, *, besides: str, number: int, size: int) -> Dee
     )
     found = db.session.execute(statement.offset((number - 1) * size).limit(size))
     return Deeds([_deed(line, at, user) for line, at, user in found], number, last)
+
+
+def _about(patient_id: str) -> CompoundSelect[int]:
+    """Ids of all lines. Those of the last seconds are not linked yet, and stand in no order of patients."""
+    theirs = AuditLine.patient_id == patient_id
+    return union_all(
+        select(AuditLine.id).where(theirs, AuditLine.position.is_not(None)),
+        select(AuditLine.id).where(theirs, AuditLine.position.is_(None)),
+    )
 
 
 def _moment() -> ColumnElement[datetime]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_login import UserMixin
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
@@ -146,6 +146,9 @@ class Throttle(db.Model):
     count: Mapped[int]
 
 
+LINKED = text("position IS NOT NULL")  # what is written with everything else is put into its order by a job
+
+
 class AuditLine(db.Model):
     """Who did what to whom, when, from where. Lines are added, never changed; triggers see to it.
 
@@ -154,7 +157,9 @@ class AuditLine(db.Model):
     """
 
     __tablename__ = "audit_lines"
-    __table_args__ = (Index(None, "patient_id", "at"),)
+    __table_args__ = (
+        Index("ix_audit_lines_linked", "patient_id", "at", sqlite_where=LINKED, postgresql_where=LINKED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     event_id: Mapped[str] = mapped_column(String(36), unique=True)

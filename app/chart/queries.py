@@ -12,6 +12,7 @@ from sqlalchemy import Select, and_, bindparam, func, select
 
 from app.accounts.models import User
 from app.chart import trend
+from app.encounters.models import Visit
 from app.extensions import db
 from app.forms import engine
 from app.grading import service as grading
@@ -32,7 +33,6 @@ from app.sync import feed
 from app.sync.models import Touch
 from app.visits import naming
 from app.visits import service as visits
-from app.visits.models import Visit
 
 SHOWN_VISITS = 10
 TAIL = 6  # characters of a visit's id, at least, by which pages of older builds name it

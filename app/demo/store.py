@@ -14,6 +14,7 @@ from app.demo.accounts import BY_NAME
 from app.demo.history import Done, Story
 from app.demo.people import Person
 from app.demo.steady import chance, steady_id
+from app.encounters.models import Visit
 from app.extensions import db
 from app.forms import engine
 from app.grading.models import GradeRecord
@@ -26,7 +27,6 @@ from app.plans.models import PlanItem
 from app.shared import clock, secretbox, strictjson
 from app.sync import feed
 from app.sync.models import FeedHead, Revision, Touch
-from app.visits.models import Visit
 
 Rows = list[dict[str, Any]]
 ON_THE_WAY = timedelta(seconds=40)  # between saving on the phone and arriving here

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
+
+NO_VISIT = text("visit_id IS NULL")
 
 
 class GradeRecord(db.Model):
@@ -15,7 +17,12 @@ class GradeRecord(db.Model):
     """
 
     __tablename__ = "grade_records"
-    __table_args__ = (Index(None, "patient_id", "at"),)
+    __table_args__ = (
+        Index(
+            "ix_grade_records_without_visit", "patient_id", "at",
+            sqlite_where=NO_VISIT, postgresql_where=NO_VISIT,
+        ),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     patient_id: Mapped[str] = mapped_column(ForeignKey("patients.id"))

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, union_all, update
 
 from app.accounts import audit
 from app.accounts.models import User
+from app.encounters import queries as encounters
 from app.errors import DomainError
 from app.extensions import db
 from app.grading import derive, explain, facts, hold, rules
@@ -77,8 +78,14 @@ def current_many(patient_ids: Iterable[str]) -> dict[str, CurrentGrade]:
 
 def history(patient_id: str) -> list[GradeRecord]:
     """Every grade ever given, newest first."""
-    statement = select(GradeRecord).where(GradeRecord.patient_id == patient_id)
-    return list(db.session.scalars(statement.order_by(GradeRecord.at.desc(), GradeRecord.id.desc())))
+    without = GradeRecord.visit_id.is_(None), GradeRecord.patient_id.in_(encounters.patients())
+    ids = union_all(
+        select(GradeRecord.id).where(*encounters.theirs(GradeRecord.visit_id)),
+        select(GradeRecord.id).where(*without),
+    )
+    statement = select(GradeRecord).where(GradeRecord.id.in_(ids))
+    newest_first = statement.order_by(GradeRecord.at.desc(), GradeRecord.id.desc())
+    return list(db.session.scalars(newest_first, {encounters.IDS: [patient_id]}))
 
 
 def of_visit(visit_id: str) -> GradeRecord | None:

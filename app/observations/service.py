@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import lru_cache
 from math import inf
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, bindparam, delete, func, select, union_all
 
+from app.encounters import queries as encounters
 from app.extensions import db
 from app.observations.models import REMEMBERED, Observation
 from app.shared import bulk, clock
@@ -23,14 +25,9 @@ COLUMNS = (
     Observation.observed_on,
     Observation.observed_at,
     Observation.source,
-)
-# Of two visits of one moment (both entered for noon of a past day) the one recorded later counts.
-IN_ORDER = (
-    Observation.observed_on,
-    Observation.observed_at,
-    func.coalesce(Observation.visit_id, ""),
     Observation.id,
 )
+TO_PLACE = "patient_id", "code", "value", "observed_on", "observed_at", "visit_id", "id"
 PATIENTS_A_QUERY = 500
 
 
@@ -71,25 +68,47 @@ def write(made: Iterable[Mapping[str, Any]]) -> None:
 def place(row: Mapping[str, Any]) -> tuple[date, datetime, str, float]:
     """Where a row stands among others of its code: the greatest is the newest, the last of equals.
 
-    The same as IN_ORDER; what is not written yet has no `id`, and comes after what is.
+    The same as `_in_order`; what is not written yet has no `id`, and comes after what is.
     """
     return row["observed_on"], row["observed_at"], row["visit_id"] or "", row.get("id", inf)
 
 
-def forget_visit(patient_id: str, visit_id: str) -> None:
+def forget_visit(visit_id: str) -> None:
     """The visit was corrected or cancelled: what it had measured no longer counts."""
-    its_own = Observation.patient_id == patient_id, Observation.visit_id == visit_id
-    db.session.execute(delete(Observation).where(*its_own))
+    db.session.execute(delete(Observation).where(Observation.visit_id == visit_id))
+
+
+@lru_cache(maxsize=64)  # made once: to make it anew costs as much as to have it answered
+def _in_order(codes: tuple[str, ...], dated: bool) -> Select[*tuple[Any, ...]]:
+    """Oldest first. Of two visits of one moment (both entered for noon of a past day) the one recorded later
+    counts."""
+    its = _of_patients(codes, dated)
+    return select(its).order_by(
+        its.c.observed_on, its.c.observed_at, func.coalesce(its.c.visit_id, ""), its.c.id
+    )
+
+
+@lru_cache(maxsize=64)
+def _to_place(codes: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    its = _of_patients(codes, dated=False)
+    return select(*(its.c[name] for name in TO_PLACE))
+
+
+def _of_patients(codes: tuple[str, ...], dated: bool) -> Subquery:
+    """At their visits; and, without a visit, what the register had said before one said otherwise."""
+    narrow: list[ColumnElement[bool]] = [Observation.code.in_(codes)] if codes else []
+    if dated:
+        narrow.append(Observation.observed_on >= bindparam("since"))
+    without = Observation.visit_id.is_(None), Observation.patient_id.in_(encounters.patients())
+    return union_all(
+        select(*COLUMNS).where(*encounters.theirs(Observation.visit_id), *narrow),
+        select(*COLUMNS).where(*without, *narrow),
+    ).subquery()
 
 
 def of(patient_id: str) -> list[Row[Any]]:
     """Everything measured of one patient as rows (code, value, number, unit, observed_on …), oldest first."""
     return of_many([patient_id])[patient_id]
-
-
-_OF_MANY = (  # made once: to make it anew costs as much as to have it answered
-    select(*COLUMNS).where(Observation.patient_id.in_(bindparam("ids", expanding=True))).order_by(*IN_ORDER)
-)
 
 
 def of_many(
@@ -98,14 +117,10 @@ def of_many(
     """The same for many patients; every id asked for is a key. `codes` and `since` narrow what is read."""
     wanted = list(patient_ids)
     found: dict[str, list[Row[Any]]] = {patient_id: [] for patient_id in wanted}
+    statement = _in_order(tuple(codes), since is not None)
     for start in range(0, len(wanted), PATIENTS_A_QUERY):
-        part = wanted[start : start + PATIENTS_A_QUERY]
-        statement = _OF_MANY
-        if codes:
-            statement = statement.where(Observation.code.in_(codes))
-        if since is not None:
-            statement = statement.where(Observation.observed_on >= since)
-        for row in db.session.execute(statement, {"ids": part}):
+        asked = {encounters.IDS: wanted[start : start + PATIENTS_A_QUERY], "since": since}
+        for row in db.session.execute(statement, asked):
             found[row.patient_id].append(row)
     return found
 
@@ -115,14 +130,9 @@ def to_place(patient_ids: Iterable[str], codes: Sequence[str] = ()) -> dict[str,
     found: dict[str, list[dict[str, Any]]] = {patient_id: [] for patient_id in patient_ids}
     if not found:
         return found
-    columns = (Observation.patient_id, Observation.code, Observation.value, Observation.observed_on,
-               Observation.observed_at, Observation.visit_id, Observation.id)  # fmt: skip
-    statement = select(*columns).where(Observation.patient_id.in_(list(found)))
-    if codes:
-        statement = statement.where(Observation.code.in_(codes))
-    names = [column.key for column in columns]
-    for values in bulk.rows(db.session(), statement):
-        row = dict(zip(names, values, strict=True))
+    asked = {encounters.IDS: list(found)}
+    for values in bulk.rows(db.session(), _to_place(tuple(codes)), asked):
+        row = dict(zip(TO_PLACE, values, strict=True))
         found[row["patient_id"]].append(row)
     return found
 

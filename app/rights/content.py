@@ -12,6 +12,7 @@ from sqlalchemy import select
 from app.accounts import audit_queries
 from app.accounts import service as accounts
 from app.accounts.models import ROLES, User
+from app.encounters.models import MODES, Visit
 from app.extensions import db
 from app.forms import engine
 from app.grading import service as grading
@@ -27,7 +28,6 @@ from app.shared import clock, secretbox
 from app.sync import feed
 from app.sync.registry import entities
 from app.visits import show
-from app.visits.models import MODES, Visit
 
 FORMAT = "nuanxun-copy-1"
 MOST_READINGS = 2000  # of who saw the record

@@ -15,9 +15,11 @@ from app.shared import prepared
 Model = TypeVar("Model")
 
 
-def rows(session: Session, question: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+def rows(
+    session: Session, question: Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
+) -> Sequence[Row[*tuple[Any, ...]]]:
     """Columns, not objects, past the ORM, which adds to each row as much as it costs. Flushes nothing."""
-    return session.connection().execute(question).all()
+    return session.connection().execute(question, values).all()
 
 
 def draft(model: type[Model], **values: Any) -> Model:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
+from app.encounters.models import Visit
 from app.extensions import db
 from app.grading import facts as grading_facts
 from app.grading import service as grading
@@ -23,7 +24,6 @@ from app.patients.models import Patient
 from app.plans import agenda
 from app.shared import bulk
 from app.visits import past, queries
-from app.visits.models import Visit
 from app.visits.past import Past
 
 Observed = dict[str, Any]

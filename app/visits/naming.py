@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from app.visits.models import Visit
+from app.encounters.models import Visit
 
 NAME = re.compile(r"(\d{4})(\d\d)(\d\d)-([a-z_]{1,30})(?:-([1-9]\d?))?", re.ASCII)
 

@@ -10,6 +10,7 @@ from flask import current_app
 
 from app.accounts import service as accounts
 from app.accounts.models import User
+from app.encounters.models import MODES, Visit
 from app.errors import NotFound
 from app.forms import engine
 from app.forms.definition import Definition
@@ -21,7 +22,6 @@ from app.shared import clock
 from app.sync import feed
 from app.sync.models import Revision
 from app.visits import context, service, show
-from app.visits.models import MODES, Visit
 
 SEX = {"1": "男", "2": "女"}
 FLAGS = {

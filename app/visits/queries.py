@@ -7,8 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from app.accounts.models import AuditLine
+from app.encounters.models import Visit
 from app.extensions import db
-from app.visits.models import Visit
 
 
 def same_day(patient_id: str, form: str, on: date, besides: str) -> bool:

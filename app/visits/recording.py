@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import and_, select
 
 from app.accounts.models import User
+from app.encounters.models import Visit
 from app.errors import DomainError, NotFound
 from app.extensions import db
 from app.forms import engine
@@ -27,7 +28,6 @@ from app.sync import feed
 from app.sync.registry import Conflict, Op, Rejected
 from app.visits import context, dossier, findings, queries, rules, service
 from app.visits.dossier import Dossier
-from app.visits.models import Visit
 
 # A visit may overtake the creation of its patient for this long; then a person must look at it.
 DEPENDENCY_WAIT = timedelta(hours=24)
@@ -266,7 +266,7 @@ def _settle_end(patient: Patient, newest: Visit | None) -> None:
 
 def _forget(visit: Visit) -> None:
     """Take back all that the visit's former content did."""
-    observations.forget_visit(visit.patient_id, visit.id)
+    observations.forget_visit(visit.id)
     plans.forget_visit(visit.patient_id, visit.id)
     grading.forget_past(visit.patient_id)
     db.session.flush()

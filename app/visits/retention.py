@@ -8,11 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import Select, select, update
 
+from app.encounters.models import Visit
 from app.extensions import db
 from app.shared import secretbox, strictjson
 from app.sync import feed
 from app.sync.models import Revision
-from app.visits.models import Visit
 
 BATCH = 200
 WRITTEN = '%"location":{%'  # in canonical JSON a text of somebody's answer cannot look like this

@@ -9,6 +9,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app.accounts import audit
+from app.encounters.models import Visit
 from app.errors import DomainError
 from app.guard import may, within
 from app.patients import scope
@@ -18,7 +19,6 @@ from app.shared.page import page
 from app.shared.posted import based_on
 from app.sync import service as sync
 from app.visits import html, pages, service
-from app.visits.models import Visit
 
 bp = Blueprint("visits", __name__)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from app.encounters.models import MODES
 from app.shared.words import blank
 from app.sync.schema import Moment, Strict, Text, Whole
-from app.visits.models import MODES
 
 MAX_ANSWERS = 500
 MODE = validate.OneOf(list(MODES), error="随访方式应为上门、门诊、电话或机构")

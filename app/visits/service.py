@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 
 from app.accounts.models import User
+from app.encounters.models import Visit
 from app.errors import NotFound
 from app.extensions import db
 from app.grading import service as grading
 from app.patients import scope
 from app.patients.models import Patient
-from app.visits.models import Visit
 from app.visits.naming import Name
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.encounters.models import MODES
 from app.forms import dates
 from app.forms.definition import Definition, Field, rows_of
 from app.forms.html import code_text
 from app.forms.values import plain
-from app.visits.models import MODES
 
 Line = tuple[str, str]  # label, value in words
 HEADER = (("visited_on", "随访日期"), ("mode", "随访方式"), ("next_visit_on", "下次随访"))

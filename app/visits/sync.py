@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select
 
 from app.accounts.models import User
+from app.encounters.models import Visit
 from app.extensions import db
 from app.forms import engine
 from app.grading.models import GradeRecord
@@ -17,7 +18,6 @@ from app.shared.strictjson import storable
 from app.sync.models import Revision
 from app.sync.registry import Applied, Entity, Kind, Op, register_entity, register_kind
 from app.visits import recording, service
-from app.visits.models import Visit
 from app.visits.schema import VisitCorrect, VisitCreate
 
 

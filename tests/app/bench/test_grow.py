@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from app import create_app
 from app.accounts import audit_chain
 from app.accounts.models import AuditLine, User
+from app.encounters.models import Visit
 from app.extensions import db, writing
 from app.forms import engine
 from app.grading import service as grading
@@ -22,7 +23,6 @@ from app.patients.models import Patient
 from app.shared import clock, secretbox
 from app.sync import feed
 from app.sync.models import Revision
-from app.visits.models import Visit
 from bench import grow
 from bench.grow import Size
 from bench.pattern import Pattern, draw

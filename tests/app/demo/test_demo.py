@@ -16,6 +16,7 @@ from app.demo.accounts import ACCOUNTS, user
 from app.demo.history import context, tell
 from app.demo.people import STARS, everybody
 from app.demo.profiles import PROFILES, spread
+from app.encounters.models import Visit
 from app.extensions import db, writing
 from app.forms import engine
 from app.grading import service as grading
@@ -28,7 +29,6 @@ from app.patients.models import Patient
 from app.plans import listing, queries
 from app.shared import clock
 from app.sync.models import FeedHead, Revision, Touch
-from app.visits.models import Visit
 from tests.conftest import SECRET
 from tests.factories import Factory
 

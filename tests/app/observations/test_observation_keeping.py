@@ -3,12 +3,29 @@
 from datetime import date
 
 import pytest
+from sqlalchemy import select
 
+from app.accounts.models import User
+from app.encounters.models import Visit
+from app.extensions import db
 from app.observations import service as observations
+from app.shared import clock
 
 
 def keep(visit_id, patient, on, values):
+    if db.session.get(Visit, visit_id) is None:
+        db.session.add(a_visit(visit_id, patient, on))
+        db.session.flush()
     observations.write(observations.rows(visit_id, patient, on, values))
+
+
+def a_visit(visit_id, patient, on):
+    now = clock.now()
+    author = db.session.scalars(select(User.id)).first()
+    return Visit(
+        id=visit_id, patient_id=patient, author_id=author, form="general", form_version=1, visited_at=now,
+        visited_on=on, mode="home", answers={}, recorded_at=now, received_at=now,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -46,7 +63,7 @@ def test_a_value_measured_on_another_day_keeps_that_day(patient):
 def test_forgetting_a_visit_leaves_the_others(patient):
     for visit, value in (("v1", 1), ("v2", 2)):
         keep(visit, patient, date(2026, 6, 1), [{"code": "adl", "value": value}])
-    observations.forget_visit(patient, "v2")
+    observations.forget_visit("v2")
     assert [row.value for row in observations.of(patient)] == [1]
 
 

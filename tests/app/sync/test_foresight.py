@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.accounts.models import User
+from app.encounters.models import Visit
 from app.extensions import db, writing
 from app.grading.models import GradeRecord
 from app.observations.models import Observation
@@ -17,7 +18,6 @@ from app.shared import clock
 from app.sync import feed, foresight, service
 from app.sync.judge import Judge
 from app.sync.models import Revision
-from app.visits.models import Visit
 from tests.app.visits.sheets import payload
 from tests.factories import OTHER_VILLAGE, Factory
 

@@ -10,13 +10,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.encounters.models import Visit
 from app.extensions import db
 from app.jobs import runner, work
 from app.shared import clock
 from app.sync import feed
 from app.sync.models import Revision
 from app.visits import retention
-from app.visits.models import Visit
 from tests.app.visits import sheets
 from tests.factories import Factory
 from tests.worlds import Begin

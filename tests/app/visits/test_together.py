@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.encounters.models import Visit
 from app.extensions import db
 from app.grading import service as grading
 from app.grading.models import GradeRecord
@@ -18,7 +19,6 @@ from app.plans.models import PlanItem
 from app.shared import clock
 from app.shared.ids import new_id
 from app.sync import foresight, judge
-from app.visits.models import Visit
 from tests.app.visits.sheets import payload
 
 FORMS = ("hypertension", "diabetes", "adl", "general")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.encounters.models import Visit
 from app.extensions import db
 from app.forms import engine
-from app.visits.models import Visit
 from tests.app.visits.sheets import SHEETS, payload
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.accounts.models import AuditLine
+from app.encounters.models import Visit
 from app.extensions import db
 from app.grading import service as grading
 from app.grading.rules import grade
@@ -14,7 +15,6 @@ from app.plans import service as plans
 from app.shared import clock
 from app.shared.ids import new_id
 from app.visits import service as visits
-from app.visits.models import Visit
 from tests.app.visits.sheets import EMERGENCY, correction, payload
 from tests.factories import OTHER_TEAM, OTHER_TOWN, OTHER_VILLAGE, VILLAGE
 

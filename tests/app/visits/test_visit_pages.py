@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from app.encounters.models import Visit
 from app.extensions import db
 from app.shared import clock
 from app.visits import service as visits
-from app.visits.models import Visit
 from tests.app.visits.sheets import EMERGENCY, correction, payload
 from tests.factories import OTHER_TEAM, OTHER_TOWN
 
