@@ -47,7 +47,8 @@ class CurrentGrade(db.Model):
 
     `words` explains `reasons` ({code, colour, emergency, text, family}). `proposed_colour` is what the rules
     now say where a clinician has yet to confirm it. `raised_*`: a clinician put the patient higher.
-    `past`: what the visits so far say to the next one (app/visits/past.py); None: the tables are asked.
+    `past`: what the visits so far say to the next one (app/grading/past.py); None: the tables are asked.
+    `last_done_on`: the newest day a form was filled in, for lists.
     """
 
     __tablename__ = "current_grades"
@@ -68,3 +69,4 @@ class CurrentGrade(db.Model):
     raised_by: Mapped[str | None] = mapped_column(String(36))
     raised_at: Mapped[datetime | None]
     past: Mapped[dict | None]
+    last_done_on: Mapped[date | None]

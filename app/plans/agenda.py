@@ -1,16 +1,18 @@
-"""The plan of a person in memory: read for many in two queries, changed by rules, written together."""
+"""The plan of a person in memory: read for many in one query, changed by rules, written together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import and_, select
 
+from app.encounters import queries as encounters
 from app.extensions import db
 from app.forms.definition import definition
+from app.grading.past import Done
 from app.patients.models import Patient
 from app.plans import rules
 from app.plans.models import PlanItem
@@ -20,12 +22,12 @@ from app.shared.ids import new_id
 
 @dataclass
 class Agenda:
-    """What is due (`open`, by form), and when each form was last done with the next day then asked for."""
+    """What is due (`open`, by form), and when each form was last done."""
 
     patient_id: str
     desk: bulk.Desk[PlanItem]
+    done: dict[str, Done]
     open: dict[str, PlanItem] = field(default_factory=dict)
-    done: dict[str, tuple[date, date | None]] = field(default_factory=dict)
 
     def did(self, visit_id: str, form: str, on: date, asked_on: date | None) -> None:
         """A visit did the form: its open item becomes history; a visit nobody planned is history at once."""
@@ -36,7 +38,8 @@ class Agenda:
                 label=definition(form).zh, due_on=on, why="unplanned",
             )  # fmt: skip
         item.visit_id, item.done_on, item.asked_on = visit_id, on, asked_on
-        self._was_done(form, on, asked_on)
+        if form not in self.done or on > self.done[form][0]:
+            self.done[form] = (on, asked_on)
 
     def follow(
         self, patient: Patient, grade: Any, held: str | None, *, as_of: date, after_visit: bool
@@ -78,17 +81,13 @@ class Agenda:
             task, self.open[task.form].due_on if task.form in self.open else None, as_of
         )
 
-    def _was_done(self, form: str, on: date, asked_on: date | None) -> None:
-        if form not in self.done or on > self.done[form][0]:
-            self.done[form] = (on, asked_on)
-
 
 class Agendas(dict[str, Agenda]):
     """By patient id."""
 
-    def __init__(self, patient_ids: Iterable[str]) -> None:
+    def __init__(self, done: Mapping[str, dict[str, Done]]) -> None:
         self.desk = bulk.Desk(PlanItem)
-        super().__init__((patient_id, Agenda(patient_id, self.desk)) for patient_id in patient_ids)
+        super().__init__((patient_id, Agenda(patient_id, self.desk, its)) for patient_id, its in done.items())
 
     def leave_out(self, patient_ids: set[str]) -> None:
         self.desk.leave_out(lambda item: item.patient_id in patient_ids)
@@ -97,27 +96,27 @@ class Agendas(dict[str, Agenda]):
         self.desk.write(db.session())
 
 
-def load(patient_ids: Iterable[str]) -> Agendas:
-    """Every id asked for is a key."""
-    found = Agendas(patient_ids)
+def load(done: Mapping[str, dict[str, Done]]) -> Agendas:
+    """Of each patient, by id, when each form was last done: what visits in memory do is added to it."""
+    found = Agendas(done)
     mine = PlanItem.patient_id.in_(list(found))
     for item in found.desk.lay_out(db.session(), and_(mine, PlanItem.done_on.is_(None))):
         found[item.patient_id].open[item.form] = item
-    for patient_id, form, on, asked_on in bulk.rows(db.session(), _newest_done(list(found))):
-        found[patient_id]._was_done(form, on, asked_on)
     return found
 
 
-def _newest_done(patient_ids: list[str]) -> Select[str, str, date | None, date | None]:
-    """(patient, form, day, day then asked for) of the newest day on which each form was done."""
-    done = PlanItem.patient_id.in_(patient_ids), PlanItem.done_on.is_not(None)
-    last = select(PlanItem.patient_id, PlanItem.form, func.max(PlanItem.done_on).label("on")).where(*done)
-    newest = last.group_by(PlanItem.patient_id, PlanItem.form).subquery()
-    of_that_day = and_(
-        PlanItem.patient_id == newest.c.patient_id,
-        PlanItem.form == newest.c.form,
-        PlanItem.done_on == newest.c.on,
-        PlanItem.done_on.is_not(None),
-    )
-    columns = PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on
-    return select(*columns).join(newest, of_that_day)
+def told_by_tables(patient_ids: Iterable[str]) -> dict[str, dict[str, Done]]:
+    """When each form was last done, by patient. Of two done on one day the first counts."""
+    found: dict[str, dict[str, Done]] = {patient_id: {} for patient_id in patient_ids}
+    for patient_id, form, on, asked_on in bulk.rows(db.session(), _HISTORY, {encounters.IDS: list(found)}):
+        its = found[patient_id]
+        if form not in its or on > its[form][0]:
+            its[form] = (on, asked_on)
+    return found
+
+
+_HISTORY = (
+    select(PlanItem.patient_id, PlanItem.form, PlanItem.done_on, PlanItem.asked_on)
+    .where(*encounters.theirs(PlanItem.visit_id), PlanItem.done_on.is_not(None))
+    .order_by(PlanItem.id)
+)

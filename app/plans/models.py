@@ -7,23 +7,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
 
-DONE, OPEN = text("done_on IS NOT NULL"), text("done_on IS NULL")  # each has an index that needs no row
+DONE, OPEN = text("done_on IS NOT NULL"), text("done_on IS NULL")
 
 
 class PlanItem(db.Model):
     """One form a person is due for; once filled in (`done_on`) it stays as history.
 
     At most one open item per patient and form. `asked_on` is the next day the clinician wrote in
-    the visit that did it.
+    the visit that did it. History is found by way of the visits (app/encounters).
     """
 
     __tablename__ = "plan_items"
     __table_args__ = (
-        Index(
-            "ix_plan_items_history", "patient_id", "form", "done_on", "asked_on",
-            sqlite_where=DONE, postgresql_where=DONE,
-        ),
-        Index(
+        Index("ix_plan_items_done", "visit_id", sqlite_where=DONE, postgresql_where=DONE),
+        Index(  # needs no row
+
             "ix_plan_items_open", "patient_id", "form", "due_on", "label",
             sqlite_where=OPEN, postgresql_where=OPEN,
         ),

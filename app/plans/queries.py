@@ -92,7 +92,7 @@ def panel(user: User, today: date) -> list[Row]:
             colour=one.colour or "unrated",
             emergency=bool(one.emergency),
             due=tuple(due.get(one.id, ())),
-            visited_on=one.visited_on,
+            visited_on=one.last_done_on,
         )
         for one in found
     ]
@@ -103,15 +103,10 @@ def panel(user: User, today: date) -> list[Row]:
 def _panel(asker: scope.Asker) -> Select[*tuple[Any, ...]]:
     """Columns, not records: of the register and the grade a list shows little."""
     p = Patient
-    visited = (
-        select(func.max(PlanItem.done_on))
-        .where(PlanItem.patient_id == p.id, PlanItem.done_on.is_not(None))
-        .scalar_subquery()
-    )
     return (
         select(
             p.id, p.name, p.name_py, p.sex, p.birth_date, p.village_code, p.town_code, p.phone,
-            CurrentGrade.colour, CurrentGrade.emergency, visited.label("visited_on"),
+            CurrentGrade.colour, CurrentGrade.emergency, CurrentGrade.last_done_on,
         )
         .outerjoin(CurrentGrade, CurrentGrade.patient_id == p.id)
         .where(scope.condition(asker), p.ended_on.is_(None))

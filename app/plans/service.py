@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 
 from app.extensions import db, writing
+from app.grading import past
 from app.grading import service as grading
 from app.grading.models import CurrentGrade, GradeRecord
 from app.patients.models import Patient
@@ -43,13 +44,18 @@ def refresh(
 def replan(patient: Patient, grade: Any, *, as_of: date) -> list[PlanItem]:
     """Bring the open items in line with `grade` where no visit was recorded."""
     db.session.flush()
-    plans = agenda.load([patient.id])
-    if plans[patient.id].follow(
-        patient, grade, held_colour(grading.current(patient.id)), as_of=as_of, after_visit=False
-    ):
+    current = grading.current(patient.id)
+    plans = agenda.load({patient.id: _done(patient.id, current)})
+    if plans[patient.id].follow(patient, grade, held_colour(current), as_of=as_of, after_visit=False):
         feed.touch(patient.id)
     plans.write()
     return open_items(patient.id)
+
+
+def _done(patient_id: str, current: CurrentGrade | None) -> dict[str, past.Done]:
+    if current is not None and past.is_whole(current.past):
+        return past.read_done(current.past)
+    return agenda.told_by_tables([patient_id])[patient_id]
 
 
 def held_colour(grade: CurrentGrade | None) -> str | None:
@@ -59,8 +65,12 @@ def held_colour(grade: CurrentGrade | None) -> str | None:
 
 def forget_visit(patient_id: str, visit_id: str) -> None:
     """The visit was voided: it did nothing. Follow with `refresh`."""
-    its_own = PlanItem.patient_id == patient_id, PlanItem.visit_id == visit_id, PlanItem.done_on.is_not(None)
+    its_own = PlanItem.visit_id == visit_id, PlanItem.done_on.is_not(None)
     db.session.execute(delete(PlanItem).where(*its_own))
+    current = grading.current(patient_id)
+    if current is not None:
+        left = agenda.told_by_tables([patient_id])[patient_id]
+        current.last_done_on = past.last_done(left)
 
 
 def open_items(patient_id: str) -> list[PlanItem]:

@@ -16,15 +16,16 @@ from sqlalchemy import ColumnElement, func, select
 from app.encounters.models import Visit
 from app.extensions import db
 from app.grading import facts as grading_facts
+from app.grading import past
 from app.grading import service as grading
 from app.grading.models import CurrentGrade
+from app.grading.past import Past
 from app.observations import service as observations
 from app.observations.models import REMEMBERED
 from app.patients.models import Patient
 from app.plans import agenda
 from app.shared import bulk
-from app.visits import past, queries
-from app.visits.past import Past
+from app.visits import queries
 
 Observed = dict[str, Any]
 
@@ -134,7 +135,7 @@ class Dossiers(dict[str, Dossier]):
         """Current grades name records: those must be there already."""
         for one in self.values():
             if one.grade is not None and one.newest_here is not None:
-                one.grade.past = past.kept(one.past)
+                _keep(one.grade, one.past)
         self.register.write(db.session())
         self.grades.write(db.session())
         self.plans.write()
@@ -154,13 +155,14 @@ def load(whom: ColumnElement[bool], besides: str | None = None) -> Dossiers:
     """
     register = bulk.Desk(Patient, REGISTER)
     found = {patient.id: patient for patient in register.lay_out(db.session(), whom)}
-    plans = agenda.load(found)
-    made = Dossiers(register, plans, bulk.Desk(CurrentGrade))
-    laid_out = made.grades.lay_out(db.session(), CurrentGrade.patient_id.in_(list(found)))
+    desk = bulk.Desk(CurrentGrade)
+    laid_out = desk.lay_out(db.session(), CurrentGrade.patient_id.in_(list(found)))
     grades = {grade.patient_id: grade for grade in laid_out}
     known = grading.newest_facts(found) if besides is None else {}
     kept = observations.to_place(patient_id for patient_id in found if patient_id not in known)
     pasts = _past_of(found, grades if besides is None else {}, besides)
+    plans = agenda.load({patient_id: one.done for patient_id, one in pasts.items()})
+    made = Dossiers(register, plans, desk)
     for patient_id, patient in found.items():
         made[patient_id] = Dossier(
             patient,
@@ -178,8 +180,8 @@ def _past_of(
     patient_ids: Iterable[str], grades: Mapping[str, CurrentGrade], besides: str | None
 ) -> dict[str, Past]:
     """As it is kept beside their grades; told by the tables where it is not."""
-    kept = {patient_id: grade.past for patient_id, grade in grades.items() if grade.past is not None}
-    found = {patient_id: past.read(told) for patient_id, told in kept.items()}
+    kept = {patient_id: grade.past for patient_id, grade in grades.items()}
+    found = {patient_id: past.read(told) for patient_id, told in kept.items() if past.is_whole(told)}
     missing = [patient_id for patient_id in patient_ids if patient_id not in found]
     if missing:
         found |= told_by_tables(missing, besides)
@@ -189,7 +191,8 @@ def _past_of(
 def told_by_tables(patient_ids: Iterable[str], besides: str | None = None) -> dict[str, Past]:
     """`besides` is a visit that counts for nothing; what it had observed is no more."""
     newest = observations.remembered(patient_ids)
-    made = {patient_id: Past(rows) for patient_id, rows in newest.items()}
+    done = agenda.told_by_tables(newest)
+    made = {patient_id: Past(rows, done=done[patient_id]) for patient_id, rows in newest.items()}
     _add_days(made, besides)
     return made
 
@@ -199,7 +202,11 @@ def keep_past(patient_ids: Iterable[str]) -> None:
     ids = list(patient_ids)
     told = told_by_tables(ids)
     for patient_id, grade in grading.current_many(ids).items():
-        grade.past = past.kept(told[patient_id])
+        _keep(grade, told[patient_id])
+
+
+def _keep(grade: CurrentGrade, known: Past) -> None:
+    grade.past, grade.last_done_on = past.kept(known), past.last_done(known.done)
 
 
 def _add_days(made: Mapping[str, Past], besides: str | None) -> None:

@@ -1,5 +1,5 @@
 """What is kept by visit is found by way of the visits; audit lines are put into the order of patients when they
-are linked."""
+are linked. The day of the last filled-in form stands beside the current grade, for lists."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,10 @@ depends_on = None
 
 NO_VISIT = sa.text("visit_id IS NULL")
 LINKED = sa.text("position IS NOT NULL")
+DONE = sa.text("done_on IS NOT NULL")
+LAST = """UPDATE current_grades SET last_done_on = (
+    SELECT max(done_on) FROM plan_items
+    WHERE plan_items.patient_id = current_grades.patient_id AND plan_items.done_on IS NOT NULL)"""
 
 
 def _partial(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
@@ -25,9 +29,16 @@ def upgrade() -> None:
     op.drop_index("ix_grade_records_patient_id_at", table_name="grade_records")
     _partial("ix_audit_lines_linked", "audit_lines", ["patient_id", "at"], LINKED)
     op.drop_index("ix_audit_lines_patient_id_at", table_name="audit_lines")
+    op.add_column("current_grades", sa.Column("last_done_on", sa.Date(), nullable=True))
+    op.execute(LAST)
+    _partial("ix_plan_items_done", "plan_items", ["visit_id"], DONE)
+    op.drop_index("ix_plan_items_history", table_name="plan_items")
 
 
 def downgrade() -> None:
+    _partial("ix_plan_items_history", "plan_items", ["patient_id", "form", "done_on", "asked_on"], DONE)
+    op.drop_index("ix_plan_items_done", table_name="plan_items")
+    op.drop_column("current_grades", "last_done_on")
     op.create_index("ix_audit_lines_patient_id_at", "audit_lines", ["patient_id", "at"])
     op.drop_index("ix_audit_lines_linked", table_name="audit_lines")
     op.create_index("ix_grade_records_patient_id_at", "grade_records", ["patient_id", "at"])

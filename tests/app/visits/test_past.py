@@ -14,10 +14,11 @@ from sqlalchemy import event, select
 
 from app.demo import reset as demo
 from app.extensions import db, writing
+from app.grading import past
 from app.grading.models import CurrentGrade
+from app.grading.past import Past
 from app.observations.models import REMEMBERED
-from app.visits import dossier, past
-from app.visits.past import Past
+from app.visits import dossier
 from tests.app.visits.sheets import payload
 from tests.app.visits.test_together import ops_of, some_visit
 
@@ -37,6 +38,7 @@ pasts = st.builds(
     Past,
     st.dictionaries(st.sampled_from(REMEMBERED), rows),
     st.dictionaries(st.text(), days),
+    st.dictionaries(st.text(), st.tuples(days, st.one_of(st.none(), days))),
     st.one_of(st.none(), st.tuples(moments, st.uuids().map(str))),
 )
 
@@ -46,23 +48,24 @@ def test_it_comes_back_from_json_as_it_was(one: Past) -> None:
     assert past.read(json.loads(json.dumps(past.kept(one)))) == one
 
 
-def beside_the_grade(patient: str) -> dict[str, Any] | None:
-    statement = select(CurrentGrade.past).where(CurrentGrade.patient_id == patient)
-    return db.session.scalar(statement)
+def beside_the_grade(patient: str) -> CurrentGrade:
+    return db.session.get_one(CurrentGrade, patient)
 
 
-def told(patient: str) -> dict[str, Any]:
-    return past.kept(dossier.told_by_tables([patient])[patient])
+def told(patient: str) -> Past:
+    return dossier.told_by_tables([patient])[patient]
 
 
 def compared(patient: str) -> bool:
     """Whether something is kept; then it is what the tables say. Of several visits at the last moment the
     tables need not name the right one."""
-    kept, true = beside_the_grade(patient), told(patient)
+    grade, known = beside_the_grade(patient), told(patient)
+    assert grade.last_done_on == past.last_done(known.done)
+    kept, true = grade.past, past.kept(known)
     if kept is None:
         return False
-    assert kept["newest"] == true["newest"]
-    assert kept["days"] == true["days"]
+    for name in ("newest", "days", "done"):
+        assert kept[name] == true[name]
     at, latest = kept["newest_at"], true["newest_at"]
     assert at == latest or (at[0] == latest[0] and at[1] < latest[1])
     return True
