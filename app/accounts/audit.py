@@ -30,6 +30,33 @@ def note(action: str, **more: Any) -> None:
     db.session.add(AuditLine(**vars(line(action, **more))))
 
 
+@dataclass(frozen=True)
+class Asker:
+    """Who does something, and from where: the same for all lines of one request."""
+
+    user_id: str | None
+    role: str | None
+    org_id: str | None
+    device_id: str | None
+    address: str | None
+    request_id: str
+
+
+def asker(user: Any = None) -> Asker:
+    """`user`, or whoever is signed in; nobody, where there is neither."""
+    asked = has_request_context()
+    if user is None and asked and current_user.is_authenticated:
+        user = current_user
+    return Asker(
+        user_id=getattr(user, "id", None),
+        role=getattr(user, "role", None),
+        org_id=_org_of(user),
+        device_id=g.get("device_id") if asked else None,
+        address=(request.remote_addr or "")[:45] or None if asked else None,
+        request_id=g.get("request_id", "") if asked else "",
+    )
+
+
 def line(
     action: str,
     *,
@@ -37,32 +64,31 @@ def line(
     patient_id: str | None = None,
     result: str = "ok",
     user: Any = None,
+    by: Asker | None = None,
     event_id: str | None = None,
     device_id: str | None = None,
     claimed_at: datetime | None = None,
 ) -> AuditLine:
-    """The draft of a line.
+    """The draft of a line, by `by` or else by `asker(user)`.
 
     `action` is `noun.verb` (patient.read, visit.create, session.begin). No names, no numbers of persons.
     """
-    asked = has_request_context()
-    if user is None and asked and current_user.is_authenticated:
-        user = current_user
+    by = by or asker(user)
     made = bulk.draft(
         AuditLine,
         event_id=event_id or new_id(),
         at=clock.now(),
-        user_id=getattr(user, "id", None),
-        role=getattr(user, "role", None),
-        org_id=user.org if isinstance(user, Who) else _org_of(user),
-        device_id=device_id or (g.get("device_id") if asked else None),
-        address=(request.remote_addr or "")[:45] or None if asked else None,
+        user_id=by.user_id,
+        role=by.role,
+        org_id=by.org_id,
+        device_id=device_id or by.device_id,
+        address=by.address,
         action=action,
         object_id=object_id,
         patient_id=patient_id,
         claimed_at=claimed_at,
         result=result,
-        request_id=g.get("request_id", "") if asked else "",
+        request_id=by.request_id,
     )
     made.mac = audit_chain.mark(made)
     return made
@@ -122,33 +148,19 @@ def apart(lines: Iterable[dict[str, Any]]) -> None:
     as long as nothing else is written: an answer does not wait there for the disk to say that somebody has
     read something.
     """
-    told = [{**one, "user": _who(one.get("user"))} for one in lines]
+    # Read before the rows of users are let go of, or they would be read once more.
+    told = [(asker(one.pop("user", None)), one) for one in map(dict, lines)]
     db.session.rollback()
     try:
-        lines = [line(**one) for one in told]
-        aside.insert(db.engine, cast(Table, AuditLine.__table__), [vars(one) for one in lines])
+        made = [line(**one, by=by) for by, one in told]
+        aside.insert(db.engine, cast(Table, AuditLine.__table__), [vars(one) for one in made])
     except OperationalError:
-        for one in told:
+        for _, one in told:
             log.warning(
                 "audit %s object=%s patient=%s result=%s user=%s request=%s",
                 one["action"], one.get("object_id"), one.get("patient_id"), one.get("result", "ok"),
                 g.get("user_id"), g.get("request_id"),
             )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Who:
-    """Of a user, what a line says: read before their row is let go of, or it would be read once more."""
-
-    id: str | None
-    role: str | None
-    org: str | None
-
-
-def _who(user: Any) -> Who | None:
-    if user is None and has_request_context() and current_user.is_authenticated:
-        user = current_user
-    return None if user is None else Who(user.id, user.role, _org_of(user))
 
 
 def _org_of(user: Any) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,17 +122,25 @@ def sound(value: Any, depth: int = 1) -> bool:
     if isinstance(value, str):
         return UNSTORABLE.search(value) is None
     if isinstance(value, dict):
-        return (
-            depth <= MAX_DEPTH
-            and not isinstance(value, _Duplicated)
-            and all(
-                (not isinstance(key, str) or UNSTORABLE.search(key) is None) and sound(item, depth + 1)
-                for key, item in value.items()
-            )
-        )
-    if isinstance(value, list):
-        return depth <= MAX_DEPTH and all(sound(item, depth + 1) for item in value)
-    return not isinstance(value, Fault)
+        if depth > MAX_DEPTH or isinstance(value, _Duplicated):
+            return False
+        for key in value:
+            if isinstance(key, str) and UNSTORABLE.search(key) is not None:
+                return False
+        items: Iterable[Any] = value.values()
+    elif isinstance(value, list):
+        if depth > MAX_DEPTH:
+            return False
+        items = value
+    else:
+        return not isinstance(value, Fault)
+    for item in items:
+        if isinstance(item, str):
+            if UNSTORABLE.search(item) is not None:
+                return False
+        elif not sound(item, depth + 1):
+            return False
+    return True
 
 
 def canonical(value: Any) -> str:

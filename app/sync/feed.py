@@ -26,6 +26,7 @@ EPOCH = select(FeedHead.epoch).where(FeedHead.id == HEAD).scalar_subquery()  # f
 RESTORED = "restored."
 KEPT_BY_PHONES = timedelta(days=30)  # for so long they keep copies of what was confirmed (SYNC §3)
 
+MANY = 1000
 LEDGER = "feed"
 LOOKING = "feed.looking"
 
@@ -178,6 +179,20 @@ def touched(patient_ids: Iterable[str]) -> dict[str, int]:
     ledger: Ledger | None = db.session().info.get(LEDGER)
     unwritten = ledger.touched if ledger is not None else {}
     return found | {patient_id: unwritten[patient_id] for patient_id in wanted if patient_id in unwritten}
+
+
+def touched_since(seq: int) -> set[str]:
+    """Patients about whom something changed after feed number `seq`; in this transaction too."""
+    newer = bulk.rows(db.session(), select(Touch.patient_id).where(Touch.seq > seq))
+    ledger: Ledger | None = db.session().info.get(LEDGER)
+    return {row.patient_id for row in newer}.union(ledger.touched if ledger is not None else ())
+
+
+def is_silent_on(op_ids: set[str], seq: int) -> bool:
+    """Whether no operation after feed number `seq` is one of these or replaces one. Of too many it says no."""
+    newer = select(Revision.op_id, Revision.replaces).where(Revision.seq > seq).limit(MANY)
+    found = bulk.rows(db.session(), newer)
+    return len(found) < MANY and all(row.op_id not in op_ids and row.replaces not in op_ids for row in found)
 
 
 def enter(revisions: Sequence[Revision]) -> None:

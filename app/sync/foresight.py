@@ -23,7 +23,7 @@ from app.extensions import db
 from app.shared import clock
 from app.sync import checks, feed, pace
 from app.sync.checks import Looked
-from app.sync.judge import Judge, Kept, Past, keep
+from app.sync.judge import Judge, Kept, ids_in, keep
 from app.sync.registry import Conflict, Rejected, Together
 
 Results = list[dict[str, Any] | None]
@@ -32,8 +32,9 @@ log = logging.getLogger("nuanxun")
 
 @dataclass
 class Foreseen:
-    """Work that is done but for its writing."""
+    """Work that is done but for its writing. `seen`: the newest feed number then."""
 
+    seen: int
     work: Together
     results: list[dict[str, Any]]
     kept: list[Kept]
@@ -62,10 +63,11 @@ def foresee(user: User, batch: Batch) -> None:
         return
     try:
         with feed.unlocked(), db.session.no_autoflush:
+            seen = feed.position()  # before anything else: what comes meanwhile is then noticed
             judge = Judge(user, batch.ops, batch.received_at, batch.skew)
             if judge.past.is_empty():
                 work = kind.together(user, [looked.raw["payload"] for looked in batch.ops])
-                batch.foreseen = _foreseen(judge, work)
+                batch.foreseen = _foreseen(seen, judge, work)
     except (Rejected, Conflict, feed.NotLocked):
         pass  # to be told under the lock
     except SQLAlchemyError:
@@ -76,7 +78,7 @@ def foresee(user: User, batch: Batch) -> None:
         db.session.rollback()
 
 
-def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
+def _foreseen(seen: int, judge: Judge, work: Together) -> Foreseen | None:
     results, kept = [], []
     for looked in judge.ops:
         pace.give_way()
@@ -89,13 +91,13 @@ def _foreseen(judge: Judge, work: Together) -> Foreseen | None:
     session = db.session()
     if session.new or session.dirty or session.deleted:
         return None  # nobody who is taken in together makes, changes or drops objects
-    return Foreseen(work, results, kept)
+    return Foreseen(seen, work, results, kept)
 
 
-def confirm(foreseen: Foreseen, past: Past) -> Results:
-    """Write what was foreseen as far as it still stands; results by place, None for what is to be judged
-    again. Under the lock."""
-    if not past.is_empty():
+def confirm(foreseen: Foreseen, batch: Batch) -> Results:
+    """Write what was foreseen of `batch` as far as it still stands; results by place, None for what is to be
+    judged again. Under the lock."""
+    if not feed.is_silent_on(ids_in(batch.ops), foreseen.seen):
         return [None] * len(foreseen.results)
     moved = foreseen.work.moved()
     if moved:

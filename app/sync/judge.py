@@ -7,13 +7,13 @@ fails for a reason nobody foresaw, each of them is taken by itself: one odd visi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol, cast
 
 from sqlalchemy import event, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -44,12 +44,29 @@ class Kept:
     line: AuditLine
 
 
+class Known(Protocol):
+    """What is asked of an operation that was applied before: a row of these columns, or a draft."""
+
+    op_id: str
+    author_id: str
+    digest: str
+    entity_id: str
+    revision: int
+    replaces: str | None
+
+
+KNOWN = (
+    Revision.op_id, Revision.author_id, Revision.digest, Revision.entity_id, Revision.revision,
+    Revision.replaces,
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Past:
     """What this batch may meet again: operations applied before, and the author's that were mended."""
 
-    applied: dict[str, Revision]
-    mended: dict[str, Revision]
+    applied: dict[str, Known]
+    mended: dict[str, Known]
 
     def add(self, made: Revision) -> None:
         self.applied[made.op_id] = made
@@ -84,6 +101,7 @@ class Judge:
     def __init__(self, user: User, ops: list[Looked], received_at: datetime, skew: timedelta) -> None:
         self.user, self.ops = user, ops
         self.received_at, self.skew = received_at, skew
+        self.by = audit.asker(user)
         self.past = _past(user, ops)
 
     def some(self, begin: int, until: float) -> list[Result]:
@@ -198,9 +216,7 @@ class Judge:
         )
         applied = _asked(apply, op)
         made = _revision(op, raw, kind, applied, digest)
-        line = audit.line(
-            kind.name, object_id=applied.entity_id, patient_id=applied.patient_id, user=self.user
-        )
+        line = audit.line(kind.name, object_id=applied.entity_id, patient_id=applied.patient_id, by=self.by)
         return accepted("applied", op.op_id, applied.entity_id, applied.revision), Kept(made, line)
 
     def _known(self, raw: dict[str, Any], digest: str) -> Result | None:
@@ -244,15 +260,20 @@ class Judge:
         return refusal(self.user, checks.id_in(raw), raw, "rejected", "invalid", detail)
 
 
+def ids_in(ops: Iterable[Looked]) -> set[str]:
+    """Of the operations themselves, and of those they replace."""
+    named = (looked.raw.get(name) for looked in ops if not looked.fault for name in ("op_id", "replaces"))
+    return {op_id for op_id in named if op_id is not None}
+
+
 def _past(user: User, ops: list[Looked]) -> Past:
     """Two queries for the whole batch. Called under the lock."""
-    named = [looked.raw.get(name) for looked in ops if not looked.fault for name in ("op_id", "replaces")]
-    ids = {op_id for op_id in named if op_id is not None}
-    applied = db.session.scalars(select(Revision).where(Revision.op_id.in_(ids)))
-    mine = select(Revision).where(Revision.author_id == user.id, Revision.replaces.in_(ids))
+    session, ids = db.session(), ids_in(ops)
+    applied = bulk.rows(session, select(*KNOWN).where(Revision.op_id.in_(ids)))
+    mine = select(*KNOWN).where(Revision.author_id == user.id, Revision.replaces.in_(ids))
     return Past(
-        {revision.op_id: revision for revision in applied},
-        {str(revision.replaces): revision for revision in db.session.scalars(mine)},
+        {row.op_id: cast(Known, row) for row in applied},
+        {str(row.replaces): cast(Known, row) for row in bulk.rows(session, mine)},
     )
 
 

@@ -130,12 +130,11 @@ def _turn(user: User, batch: Batch, begin: int) -> list[dict[str, Any]]:
     db.session.expire_all()
     until = monotonic() + TURN_S
     with remembering():
-        judge = Judge(user, batch.ops[begin:], batch.received_at, batch.skew)
         if begin == 0 and batch.foreseen is not None:
-            results = foresight.confirm(batch.foreseen, judge.past)
+            results = foresight.confirm(batch.foreseen, batch)
             if any(results):
                 return _completed(user, batch, results)
-        return _judged(judge, until)
+        return _judged(Judge(user, batch.ops[begin:], batch.received_at, batch.skew), until)
 
 
 def _judged(judge: Judge, until: float) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class Recording:
     def __init__(self, author: User, patient_ids: Iterable[str]) -> None:
         asked = set(patient_ids)
         self._wanted = and_(Patient.id.in_(asked), scope.condition(author, "visit"))
-        self._touched = feed.touched(asked)  # before anything else: a change meanwhile is then noticed
+        self._seen = feed.position()  # before anything else: a change meanwhile is then noticed
         self.dossiers = dossier.load(self._wanted)
         self.visits: list[Visit] = []
         self.effects = Effects(self.dossiers)
@@ -70,12 +70,7 @@ class Recording:
 
     def moved(self) -> set[str]:
         found = {row.id for row in bulk.rows(db.session(), select(Patient.id).where(self._wanted))}
-        touched = feed.touched(self.dossiers)
-        return {
-            patient_id
-            for patient_id in self.dossiers
-            if patient_id not in found or touched.get(patient_id) != self._touched.get(patient_id)
-        }
+        return self.dossiers.keys() - found | self.dossiers.keys() & feed.touched_since(self._seen)
 
     def leave_out(self, patient_ids: set[str]) -> None:
         self.visits = [visit for visit in self.visits if visit.patient_id not in patient_ids]
