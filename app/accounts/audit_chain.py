@@ -239,7 +239,7 @@ def _link(key: bytes, before: Link, line_id: int, mac: str) -> str:
 
 
 def _mac(key: bytes, content: Iterable[object]) -> str:
-    text = strictjson.canonical(list(content))
+    text = strictjson.canonical(list(content), fractions=False)
     return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
 

@@ -13,6 +13,7 @@ from app.errors import from_marshmallow
 from app.shared import strictjson
 from app.shared.ids import is_id
 from app.sync import sealing
+from app.sync.fits import fits
 from app.sync.registry import Kind, Rejected, kinds
 from app.sync.schema import MAX_OP_BYTES, OpSchema, SealedSchema
 
@@ -30,10 +31,12 @@ def id_in(raw: Any) -> str | None:
 class Looked:
     """An operation looked at without asking the database anything, and what was found wrong with its parts.
 
+    `payload_text` is the canonical text of its payload; `digest`, hex SHA-256, of that of the whole.
     `fault` is in its outer shape, and then nothing else is known; `payload_fault` is one of its kind.
     """
 
     raw: Any
+    payload_text: str = ""
     digest: str = ""
     kind: Kind | None = None
     fault: Rejected | None = None
@@ -43,7 +46,9 @@ class Looked:
 def look(raw: Any) -> Looked:
     """Never raises: what is wrong is told when the operation's turn has come."""
     try:
-        digest = _digest_of(raw)
+        _check_outer(raw)
+        text = strictjson.canonical(raw["payload"])
+        digest = _digest_of(raw, text)
     except Rejected as no:
         return Looked(raw, fault=no)
     kind = kinds.get(raw["kind"])
@@ -51,16 +56,20 @@ def look(raw: Any) -> Looked:
         if kind is not None:
             _check_payload(kind, raw)
     except Rejected as no:
-        return Looked(raw, digest, kind, payload_fault=no)
-    return Looked(raw, digest, kind)
+        return Looked(raw, text, digest, kind, payload_fault=no)
+    return Looked(raw, text, digest, kind)
 
 
-def _digest_of(raw: Any) -> str:
-    """The digest of a well-shaped operation. Raises Rejected naming every fault of its outer shape."""
+def _check_outer(raw: Any) -> None:
+    """Raises Rejected naming every fault of the operation's outer shape."""
     _outer(op_schema, raw)
     if raw.get("replaces") == raw["op_id"]:
         raise _fault("/replaces", "invalid", "不能是这条操作自己的编号")
-    canonical = strictjson.canonical(raw).encode("utf-8")
+
+
+def _digest_of(raw: dict[str, Any], payload_text: str) -> str:
+    """Raises Rejected when the operation is too large."""
+    canonical = strictjson.canonical_around(raw, "payload", payload_text).encode("utf-8")
     if len(canonical) > MAX_OP_BYTES:
         raise _fault("", "too_large", f"单条记录不能超过 {MAX_OP_BYTES // 1024} KB")
     return hashlib.sha256(canonical).hexdigest()
@@ -107,6 +116,8 @@ def _outer(shape: Schema, raw: Any) -> None:
 
 
 def _load(shape: Schema, raw: dict[str, Any], pointer: str = "") -> None:
+    if fits(shape, raw):
+        return
     try:
         shape.load(raw)
     except ValidationError as error:

@@ -189,7 +189,7 @@ def touched_since(seq: int) -> set[str]:
 
 
 def is_silent_on(op_ids: set[str], seq: int) -> bool:
-    """Whether no operation after feed number `seq` is one of these or replaces one. Of too many it says no."""
+    """Whether no operation after feed number `seq` is one of these or replaces one. Of too many: no."""
     newer = select(Revision.op_id, Revision.replaces).where(Revision.seq > seq).limit(MANY)
     found = bulk.rows(db.session(), newer)
     return len(found) < MANY and all(row.op_id not in op_ids and row.replaces not in op_ids for row in found)

@@ -23,7 +23,7 @@ from app.accounts import audit
 from app.accounts.models import AuditLine, User
 from app.errors import DomainError, frames_only
 from app.extensions import db
-from app.shared import bulk, clock, strictjson
+from app.shared import bulk, clock
 from app.sync import checks, feed
 from app.sync.answers import ALREADY_APPLIED, accepted, refusal
 from app.sync.checks import Looked
@@ -190,11 +190,11 @@ class Judge:
         """The result, and what there is to keep of it if it is new. Raises Rejected and Conflict."""
         if looked.fault is not None:
             raise looked.fault
-        raw, digest, kind = looked.raw, looked.digest, looked.kind
+        raw, kind = looked.raw, looked.kind
         if raw["author_id"] != self.user.id:
             raise Rejected("author_mismatch")
         # op_id before anything about the record: a late copy of an applied edit is a duplicate, no conflict
-        if (known := self._known(raw, digest)) is not None:
+        if (known := self._known(raw, looked.digest)) is not None:
             return known, None
         self._not_mended_yet(raw.get("replaces"))
         if kind is None:
@@ -215,7 +215,7 @@ class Judge:
             base_revision=raw.get("base_revision"),
         )
         applied = _asked(apply, op)
-        made = _revision(op, raw, kind, applied, digest)
+        made = _revision(op, looked, kind, applied)
         line = audit.line(kind.name, object_id=applied.entity_id, patient_id=applied.patient_id, by=self.by)
         return accepted("applied", op.op_id, applied.entity_id, applied.revision), Kept(made, line)
 
@@ -295,11 +295,11 @@ def _asked(apply: Apply, op: Op) -> Applied:
         raise Rejected(no.code, no.detail) from no
 
 
-def _revision(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest: str) -> Revision:
+def _revision(op: Op, looked: Looked, kind: Kind, applied: Applied) -> Revision:
     return bulk.draft(
         Revision,
         op_id=op.op_id,
-        digest=digest,
+        digest=looked.digest,
         entity_kind=kind.entity,
         entity_id=applied.entity_id,
         revision=applied.revision,
@@ -307,12 +307,12 @@ def _revision(op: Op, raw: dict[str, Any], kind: Kind, applied: Applied, digest:
         author_id=op.author.id,
         device_id=op.device_id,
         patient_id=applied.patient_id,
-        recorded_at=raw["recorded_at"],
+        recorded_at=looked.raw["recorded_at"],
         received_at=op.received_at.astimezone(UTC),
         skew_s=max(-(2**31), min(2**31 - 1, int(op.skew.total_seconds()))),
         state=applied.state,
-        replaces=raw.get("replaces"),
-        payload=feed.seal_payload(strictjson.canonical(op.payload), kind.sealed),
+        replaces=looked.raw.get("replaces"),
+        payload=feed.seal_payload(looked.payload_text, kind.sealed),
     )
 
 

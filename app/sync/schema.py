@@ -37,6 +37,9 @@ class Text(fields.String):
         "invalid_utf8": "含有无法识别的字符",
     }
 
+    def takes(self, value: Any) -> bool:
+        return isinstance(value, str)
+
 
 class Whole(fields.Integer):
     """A JSON integer: "12", true and 1.5 are refused."""
@@ -48,8 +51,11 @@ class Whole(fields.Integer):
         "too_large": "数字过大",
     }
 
+    def takes(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
+        if not self.takes(value):
             raise self.make_error("invalid", input=value)
         return value
 
@@ -73,6 +79,12 @@ class Moment(fields.String):
         "null": "不能为空",
         "invalid": "应为带时区的时间",
     }
+
+    def takes(self, value: Any) -> bool:
+        try:
+            return isinstance(value, str) and bool(clock.parse_moment(value))
+        except (ValueError, OverflowError):
+            return False
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)

@@ -28,8 +28,11 @@ class Yes(fields.Boolean):
 
     default_error_messages = {"required": "必填", "null": "不能为空", "invalid": "应为是或否"}
 
+    def takes(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
+        if not self.takes(value):
             raise self.make_error("invalid")
         return value
 
@@ -53,6 +56,11 @@ class Codes(fields.List):
     def __init__(self) -> None:
         code = Text(validate=validate.Length(1, 60, error="代码不对"))
         super().__init__(code, validate=validate.Length(max=60, error="过多"), error_messages=LIST_WORDS)
+
+    def takes(self, value: Any) -> bool:
+        return isinstance(value, list) and all(
+            isinstance(code, str) and 0 < len(code) <= 60 for code in value
+        )
 
 
 class PhoneGrade(Strict):
