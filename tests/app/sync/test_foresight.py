@@ -123,6 +123,42 @@ def test_one_operation_sent_on_two_lines_at_once_is_applied_once(app, make, nurs
         assert taken(user, batch) == ["duplicate"]
 
 
+def test_what_was_mended_meanwhile_is_not_applied_as_well(app, make, nurse) -> None:
+    patient = make.patient()
+    op = make.op(nurse, "visit.create", payload(patient))
+    with app.app_context():
+        user = author()
+        batch = ahead(user, op)
+        assert batch.foreseen is not None
+        mend = {**make.op(nurse, "visit.create", payload(patient)), "replaces": op["op_id"]}
+        assert make.push(nurse, mend)[0]["status"] == "applied"
+        assert taken(user, batch) == ["duplicate"]
+
+
+def test_what_it_would_mend_was_applied_meanwhile(app, make, nurse) -> None:
+    patient = make.patient()
+    op = make.op(nurse, "visit.create", payload(patient))
+    with app.app_context():
+        user = author()
+        mend = {**make.op(nurse, "visit.create", payload(patient)), "replaces": op["op_id"]}
+        batch = ahead(user, mend)
+        assert batch.foreseen is not None
+        assert make.push(nurse, op)[0]["status"] == "applied"
+        assert taken(user, batch) == ["conflict"]
+
+
+def test_more_came_meanwhile_than_is_looked_through(app, make, nurse, monkeypatch) -> None:
+    """Then each is looked for by itself."""
+    patients = [make.patient() for _ in range(3)]
+    ops = [make.op(nurse, "visit.create", payload(patient)) for patient in patients]
+    with app.app_context():
+        user = author()
+        batch = ahead(user, *ops)
+        make.push(nurse, ops[1], make.op(nurse, "visit.create", payload(patients[2])))
+        monkeypatch.setattr(feed, "MANY", 2)
+        assert taken(user, batch) == ["applied", "duplicate", "applied"]
+
+
 def test_who_left_the_scope_meanwhile_is_not_visited(app, make, nurse) -> None:
     patient = make.patient()
     op = make.op(nurse, "visit.create", payload(patient))
