@@ -1,4 +1,4 @@
-"""Prints how many milliseconds this Python takes for work like ours; the best of a few runs, a quarter second.
+"""Prints how many milliseconds this Python takes for work like ours: the best of a quarter second.
 
 Version managers compile Python without profile-guided optimization; the Python of a distribution is then a
 fifth quicker, and pushes a tenth. Written for any Python 3.11 or newer, without anything installed.
