@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -61,18 +62,20 @@ class Grounds:
 
     @contextmanager
     def copy(self, size: Size, database: str) -> Iterator[str]:
-        """The address of a copy, which is gone afterwards."""
+        """The address of a copy, which is gone afterwards. It is on the disk before anything is measured."""
         original = self.itself(size, database)
         name = f"copy_{uuid4().hex[:12]}"
         if database == "sqlite":
             path = self.folder / f"{name}.db"
             shutil.copy(original.removeprefix("sqlite:///"), path)
+            os.sync()
             yield f"sqlite:///{path}"
             for file in self.folder.glob(f"{name}.db*"):
                 file.unlink()
             return
         source = make_url(original)
         self._ask(f'CREATE DATABASE "{name}" TEMPLATE "{source.database}"')
+        os.sync()
         yield source.set(database=name).render_as_string(hide_password=False)
         self._ask(f'DROP DATABASE "{name}" WITH (FORCE)')
 
