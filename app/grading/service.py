@@ -101,12 +101,18 @@ def of_visits(visit_ids: Iterable[str]) -> dict[str, GradeRecord]:
 
 def newest_facts(patient_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The facts of each patient's newest grade, where the rules of today made it."""
-    statement = select(GradeRecord.patient_id, GradeRecord.facts)
-    statement = statement.join(CurrentGrade, CurrentGrade.record_id == GradeRecord.id).where(
-        CurrentGrade.patient_id.in_(list(patient_ids)),
-        GradeRecord.rule_version == rules.shipped_table()["rule_version"],
+    asked = {"ids": list(patient_ids), "version": rules.shipped_table()["rule_version"]}
+    return {patient_id: facts for patient_id, facts in bulk.rows(db.session(), _NEWEST_FACTS, asked)}
+
+
+_NEWEST_FACTS = (
+    select(GradeRecord.patient_id, GradeRecord.facts)
+    .join(CurrentGrade, CurrentGrade.record_id == GradeRecord.id)
+    .where(
+        CurrentGrade.patient_id.in_(bindparam("ids", expanding=True)),
+        GradeRecord.rule_version == bindparam("version"),
     )
-    return {patient_id: facts for patient_id, facts in bulk.rows(db.session(), statement)}
+)
 
 
 def forget_past(patient_id: str) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, event, func, select, update
+from sqlalchemy import Connection, bindparam, delete, event, func, select, update
 from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts.models import User
@@ -128,7 +128,10 @@ def start() -> None:
 
 def position() -> int:
     """The newest feed number this transaction can see."""
-    return db.session.scalar(select(FeedHead.seq).where(FeedHead.id == HEAD)) or 0
+    return db.session.scalar(_POSITION) or 0
+
+
+_POSITION = select(FeedHead.seq).where(FeedHead.id == HEAD)
 
 
 def epoch() -> str:
@@ -183,16 +186,24 @@ def touched(patient_ids: Iterable[str]) -> dict[str, int]:
 
 def touched_since(seq: int) -> set[str]:
     """Patients about whom something changed after feed number `seq`; in this transaction too."""
-    newer = bulk.rows(db.session(), select(Touch.patient_id).where(Touch.seq > seq))
+    newer = bulk.rows(db.session(), _TOUCHED_SINCE, {"since": seq})
     ledger: Ledger | None = db.session().info.get(LEDGER)
     return {row.patient_id for row in newer}.union(ledger.touched if ledger is not None else ())
 
 
 def is_silent_on(op_ids: set[str], seq: int) -> bool:
     """Whether no operation after feed number `seq` is one of these or replaces one. Of too many: no."""
-    newer = select(Revision.op_id, Revision.replaces).where(Revision.seq > seq).limit(MANY)
-    found = bulk.rows(db.session(), newer)
+    found = bulk.rows(db.session(), _NEWER, {"since": seq, "many": MANY})
     return len(found) < MANY and all(row.op_id not in op_ids and row.replaces not in op_ids for row in found)
+
+
+# Made once: to make one anew costs about as much as to have it answered.
+_TOUCHED_SINCE = select(Touch.patient_id).where(Touch.seq > bindparam("since"))
+_NEWER = (
+    select(Revision.op_id, Revision.replaces)
+    .where(Revision.seq > bindparam("since"))
+    .limit(bindparam("many"))
+)
 
 
 def enter(revisions: Sequence[Revision]) -> None:

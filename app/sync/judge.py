@@ -15,7 +15,7 @@ from itertools import takewhile
 from time import monotonic
 from typing import Any, Protocol, cast
 
-from sqlalchemy import event, select
+from sqlalchemy import BindParameter, bindparam, event, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -268,13 +268,18 @@ def ids_in(ops: Iterable[Looked]) -> set[str]:
 
 def _past(user: User, ops: list[Looked]) -> Past:
     """Two queries for the whole batch. Called under the lock."""
-    session, ids = db.session(), ids_in(ops)
-    applied = bulk.rows(session, select(*KNOWN).where(Revision.op_id.in_(ids)))
-    mine = select(*KNOWN).where(Revision.author_id == user.id, Revision.replaces.in_(ids))
+    session, ids = db.session(), list(ids_in(ops))
+    applied = bulk.rows(session, _APPLIED, {"ids": ids})
+    mended = bulk.rows(session, _MENDED, {"ids": ids, "author": user.id})
     return Past(
         {row.op_id: cast(Known, row) for row in applied},
-        {str(row.replaces): cast(Known, row) for row in bulk.rows(session, mine)},
+        {str(row.replaces): cast(Known, row) for row in mended},
     )
+
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_APPLIED = select(*KNOWN).where(Revision.op_id.in_(_IDS))
+_MENDED = select(*KNOWN).where(Revision.author_id == bindparam("author"), Revision.replaces.in_(_IDS))
 
 
 def _lost_before(raw: dict[str, Any], no: Conflict) -> bool:
