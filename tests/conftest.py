@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import settings
 from playwright.sync_api import Playwright, sync_playwright
 from sqlalchemy import create_engine, text
 
@@ -26,6 +27,9 @@ from tests.factories import Factory
 from tests.worlds import Begin, Worlds
 
 SECRET = "a secret that only the tests know, 32+"
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,6 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeGuard
 
 WRITTEN_BEFORE = -1  # the place of a kept row among rows of one moment: before all that come now
-
-
 Done = tuple[date, date | None]  # the day a form was filled in, and the next day then asked for
 
 
@@ -35,9 +33,7 @@ def kept(past: Past) -> dict[str, Any]:
     return {
         "newest": {code: _kept_row(row) for code, row in past.newest.items()},
         "days": {form: on.isoformat() for form, on in past.days.items()},
-        "done": {
-            form: [on.isoformat(), asked and asked.isoformat()] for form, (on, asked) in past.done.items()
-        },
+        "done": {form: _kept_done(done) for form, done in past.done.items()},
         "newest_at": None if at is None else [_text(at[0]), at[1]],
     }
 

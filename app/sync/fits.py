@@ -24,8 +24,9 @@ def _object(shape: type[Schema]) -> Test:
     schema = shape()
     if schema._hooks or schema.unknown != RAISE:
         return _never
-    tests = {name: _field(field) for name, field in schema.fields.items()}
-    required = frozenset(name for name, field in schema.fields.items() if field.required)
+    by_key = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    tests = {key: _field(field) for key, field in by_key.items()}
+    required = frozenset(key for key, field in by_key.items() if field.required)
 
     def test(raw: Any) -> bool:
         if not isinstance(raw, dict) or not required <= raw.keys():
@@ -56,14 +57,21 @@ def _field(field: fields.Field[Any]) -> Test:
 
 def _kind(field: fields.Field[Any]) -> Test:
     """What is asked of a value before its validators. Our own fields say it themselves (`takes`)."""
-    own: Test | None = getattr(field, "takes", None)
-    if own is not None:
-        return own
+    if field.pre_load or field.post_load:
+        return _never
+    if hasattr(field, "takes"):
+        return field.takes if _speaks_for(type(field)) else _never
     if type(field) is fields.Dict and field.key_field is None and field.value_field is None:
         return _is_object
     if type(field) is fields.Nested and not field.many:
         return _object(type(field.schema))
     return _never
+
+
+def _speaks_for(kind: type) -> bool:
+    """Whether `takes` is said by the class that reads the value, not by one it was derived from."""
+    first = next(one for one in kind.__mro__ if "takes" in vars(one) or "_deserialize" in vars(one))
+    return "takes" in vars(first)
 
 
 def _is_object(value: Any) -> bool:

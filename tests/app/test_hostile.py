@@ -664,7 +664,7 @@ ANY_JSON = st.recursive(
 def test_any_json_as_payload_gets_an_answer_of_its_own(app, make, town, database_url) -> None:
     clients = {"family": town.family, "doctor": town.doctor}
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(st.sampled_from(sorted(kinds)), ANY_JSON, ANY_JSON), min_size=1, max_size=8))
     def run(drawn: list[tuple[str, Any, Any]]) -> None:
         client = clients["family" if drawn[0][0].startswith("order") else "doctor"]

@@ -65,7 +65,7 @@ registers = st.fixed_dictionaries(
 later = st.integers(0, 400).map(lambda days: (TODAY + timedelta(days=days)).isoformat())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(registers, history, history, later)
 def test_what_was_left_out_never_changes_a_grade(register, seen, unsent, as_of):
     """Also with visits merged in that the server does not know yet, of whatever day."""
@@ -110,7 +110,7 @@ def as_read(rows):
     return [[day.isoformat(), [float(part) for part in words.split("/")]] for day, words in rows]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(registers, history), min_size=10, max_size=10))
 def test_the_phone_reads_the_block_as_the_server_does(people):
     blocks, expected = [], []

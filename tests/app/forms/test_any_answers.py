@@ -21,7 +21,7 @@ ANY_JSON = st.recursive(
 
 
 @pytest.mark.parametrize("key", FORMS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_value_in_any_field_is_clean_or_named(key, data):
     field, value = data.draw(st.sampled_from(KEYS[key])), data.draw(ANY_JSON)
@@ -46,7 +46,7 @@ def test_any_value_in_any_field_is_clean_or_named(key, data):
 
 @pytest.mark.parametrize("key", FORMS)
 @given(answers=ANY_JSON)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_json_as_answers_never_crashes(key, answers):
     engine.check(key, answers)
     engine.compute(key, answers)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, ValidationError
 
 from app.sync.fits import fits
-from app.sync.schema import OpSchema
+from app.sync.schema import OpSchema, Strict, Text, Whole
 from app.visits.schema import VisitCorrect, VisitCreate
 
 ID = "0190c1a2-7b3c-7def-8123-456789abcdef"
@@ -76,3 +76,24 @@ def test_the_usual_fits(shape: type[Schema], raw: dict[str, Any]) -> None:
     assert fits(shape(), raw) and taken(shape(), raw)
     for name in (name for name, field in shape().fields.items() if field.required):
         assert not fits(shape(), {key: value for key, value in raw.items() if key != name})
+
+
+class Even(Whole):
+    """Stricter than the class it is made from, which does not know."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        if super()._deserialize(value, attr, data, **kwargs) % 2:
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class Trimmed(Strict):
+    number = Even()
+    word = Text(data_key="Word")
+    told = Text(dump_only=True)
+
+
+def test_nothing_is_said_of_fields_that_read_in_a_way_of_their_own() -> None:
+    assert fits(Trimmed(), {}) and fits(Trimmed(), {"Word": "w"})
+    for odd_one in ({"number": 3}, {"number": 2}, {"word": "w"}, {"told": "t"}):
+        assert not fits(Trimmed(), odd_one)

@@ -152,7 +152,7 @@ KEYS = [
 ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(list(SHEETS)), st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6) | JSON)
 def test_no_answers_whatever_break_the_server(make, doctor, patient, form, answers):
     given_answers = {**SHEETS[form], **answers} if isinstance(answers, dict) else answers
