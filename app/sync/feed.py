@@ -26,7 +26,7 @@ EPOCH = select(FeedHead.epoch).where(FeedHead.id == HEAD).scalar_subquery()  # f
 RESTORED = "restored."
 KEPT_BY_PHONES = timedelta(days=30)  # for so long they keep copies of what was confirmed (SYNC §3)
 
-MANY = 1000
+MANY = 5000  # operations; to look through them is quicker than to judge a push once more
 LEDGER = "feed"
 LOOKING = "feed.looking"
 
