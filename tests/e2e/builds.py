@@ -16,7 +16,9 @@ LOOSE = ("manifest.json", "wsgi.py", "pyproject.toml")
 def unpack(name: str, folder: Path) -> Path:
     """The tree of that build, ready to be served with the packages of ours. Returns `folder`."""
     with tarfile.open(BUILDS / f"{name}.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        # Python 3.11.2, that of Debian 12, does not know the filter yet; the archive is our own.
+        known = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(folder, **known)
     shutil.copytree(ROOT / "static" / "vendor", folder / "static" / "vendor")
     # A build is known by the sum of its files: with this it is another one even where nothing else differs.
     (folder / "static" / "build.txt").write_text(name)
