@@ -70,7 +70,9 @@ async function start() {
   status.start({ store: store || door === 'public' });
   await dress();
   document.documentElement.dataset.ready = ''; // taps now do what the scripts say
-  const first = triggers.start({ pages: store && Boolean(await worker) });
+  // On a dead line it takes a second to hear of the worker; whoever was answered by one has it.
+  const pages = store && Boolean(navigator.serviceWorker?.controller || (await worker));
+  const first = triggers.start({ pages });
   // What the worker fetched while this page was loading was announced before anybody listened.
   await fresh.offer({ unlessSameRev: true }).catch(() => {});
   if (!userId()) return;
