@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db
 
+NO_VISIT = text("visit_id IS NULL")  # rows of a table kept by visit that have an index by patient
 MODES = {"home": "上门", "clinic": "门诊", "phone": "电话", "institution": "机构"}
 
 

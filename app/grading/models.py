@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.encounters.models import NO_VISIT
 from app.extensions import db
-
-NO_VISIT = text("visit_id IS NULL")
 
 
 class GradeRecord(db.Model):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select, union_all, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from app.accounts import audit
 from app.accounts.models import User
@@ -78,11 +78,7 @@ def current_many(patient_ids: Iterable[str]) -> dict[str, CurrentGrade]:
 
 def history(patient_id: str) -> list[GradeRecord]:
     """Every grade ever given, newest first."""
-    without = GradeRecord.visit_id.is_(None), GradeRecord.patient_id.in_(encounters.patients())
-    ids = union_all(
-        select(GradeRecord.id).where(*encounters.theirs(GradeRecord.visit_id)),
-        select(GradeRecord.id).where(*without),
-    )
+    ids = encounters.kept([GradeRecord.id], GradeRecord.visit_id, GradeRecord.patient_id)
     statement = select(GradeRecord).where(GradeRecord.id.in_(ids))
     newest_first = statement.order_by(GradeRecord.at.desc(), GradeRecord.id.desc())
     return list(db.session.scalars(newest_first, {encounters.IDS: [patient_id]}))

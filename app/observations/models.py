@@ -3,13 +3,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.encounters.models import NO_VISIT
 from app.extensions import db
 from app.shared.columns import JsonText
 
-NO_VISIT = text("visit_id IS NULL")
 REMEMBERED = ("conditions", "height", "lives_alone")  # of these the newest is asked for at every visit
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from math import inf
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Subquery, bindparam, delete, func, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, Subquery, bindparam, delete, func, select
 
 from app.encounters import queries as encounters
 from app.extensions import db
@@ -99,11 +99,7 @@ def _of_patients(codes: tuple[str, ...], dated: bool) -> Subquery:
     narrow: list[ColumnElement[bool]] = [Observation.code.in_(codes)] if codes else []
     if dated:
         narrow.append(Observation.observed_on >= bindparam("since"))
-    without = Observation.visit_id.is_(None), Observation.patient_id.in_(encounters.patients())
-    return union_all(
-        select(*COLUMNS).where(*encounters.theirs(Observation.visit_id), *narrow),
-        select(*COLUMNS).where(*without, *narrow),
-    ).subquery()
+    return encounters.kept(COLUMNS, Observation.visit_id, Observation.patient_id, *narrow).subquery()
 
 
 def of(patient_id: str) -> list[Row[Any]]:

@@ -61,6 +61,8 @@ def _kind(field: fields.Field[Any]) -> Test:
         return _never
     if hasattr(field, "takes"):
         return field.takes if _speaks_for(type(field)) else _never
+    if isinstance(field, fields.List) and type(field)._deserialize is fields.List._deserialize:
+        return _list(_field(field.inner))
     if type(field) is fields.Dict and field.key_field is None and field.value_field is None:
         return _is_object
     if type(field) is fields.Nested and not field.many:
@@ -72,6 +74,10 @@ def _speaks_for(kind: type) -> bool:
     """Whether `takes` is said by the class that reads the value, not by one it was derived from."""
     first = next(one for one in kind.__mro__ if "takes" in vars(one) or "_deserialize" in vars(one))
     return "takes" in vars(first)
+
+
+def _list(inner: Test) -> Test:
+    return lambda value: isinstance(value, list) and all(map(inner, value))
 
 
 def _is_object(value: Any) -> bool:

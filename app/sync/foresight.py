@@ -99,7 +99,7 @@ def confirm(foreseen: Foreseen, batch: Batch) -> Results:
     judged again. Under the lock."""
     if not feed.is_silent_on(ids_in(batch.ops), foreseen.seen):
         return [None] * len(foreseen.results)
-    moved = foreseen.work.moved()
+    moved = foreseen.work.moved(foreseen.seen)
     if moved:
         foreseen.work.leave_out(moved)
     stand = [one.revision.patient_id not in moved for one in foreseen.kept]

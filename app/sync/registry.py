@@ -71,13 +71,14 @@ class Together(Protocol):
     `apply` raises Rejected or Conflict without having changed anything, else it has done so in memory only,
     for the next one to see. Nothing is flushed before `write`.
 
-    `moved`, asked in a later transaction: ids of patients who are not any more as they were when this began.
+    `moved`, asked in a later transaction: ids of patients who are not any more as they were at a feed number
+    that was the newest when this began.
     What one patient's operations do rests on nobody else; so those may be left out, and the others written.
     """
 
     def apply(self, op: Op) -> Applied: ...
 
-    def moved(self) -> set[str]: ...
+    def moved(self, since: int) -> set[str]: ...
 
     def leave_out(self, patient_ids: set[str]) -> None: ...
 

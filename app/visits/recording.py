@@ -42,7 +42,6 @@ class Recording:
     def __init__(self, author: User, patient_ids: Iterable[str]) -> None:
         asked = set(patient_ids)
         self._wanted = and_(Patient.id.in_(asked), scope.condition(author, "visit"))
-        self._seen = feed.position()  # before anything else: a change meanwhile is then noticed
         self.dossiers = dossier.load(self._wanted)
         self.visits: list[Visit] = []
         self.effects = Effects(self.dossiers)
@@ -68,9 +67,9 @@ class Recording:
         self.visits.append(visit)
         return visit
 
-    def moved(self) -> set[str]:
+    def moved(self, since: int) -> set[str]:
         found = {row.id for row in bulk.rows(db.session(), select(Patient.id).where(self._wanted))}
-        return self.dossiers.keys() - found | self.dossiers.keys() & feed.touched_since(self._seen)
+        return self.dossiers.keys() - found | self.dossiers.keys() & feed.touched_since(since)
 
     def leave_out(self, patient_ids: set[str]) -> None:
         self.visits = [visit for visit in self.visits if visit.patient_id not in patient_ids]

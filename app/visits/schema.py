@@ -57,11 +57,6 @@ class Codes(fields.List):
         code = Text(validate=validate.Length(1, 60, error="代码不对"))
         super().__init__(code, validate=validate.Length(max=60, error="过多"), error_messages=LIST_WORDS)
 
-    def takes(self, value: Any) -> bool:
-        return isinstance(value, list) and all(
-            isinstance(code, str) and 0 < len(code) <= 60 for code in value
-        )
-
 
 class PhoneGrade(Strict):
     """The grade as the phone computed it; kept beside the server's own, never instead of it."""

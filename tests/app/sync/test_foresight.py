@@ -123,28 +123,18 @@ def test_one_operation_sent_on_two_lines_at_once_is_applied_once(app, make, nurs
         assert taken(user, batch) == ["duplicate"]
 
 
-def test_what_was_mended_meanwhile_is_not_applied_as_well(app, make, nurse) -> None:
-    patient = make.patient()
-    op = make.op(nurse, "visit.create", payload(patient))
+@pytest.mark.parametrize("late, answer", [("mended", "duplicate"), ("mend", "conflict")])
+def test_of_a_record_and_its_mend_only_the_first_to_come_is_applied(app, make, nurse, late, answer) -> None:
+    """The other one was judged ahead."""
+    mended, mend = (make.op(nurse, "visit.create", payload(make.patient())) for _ in range(2))
+    mend["replaces"] = mended["op_id"]
+    ahead_of, meanwhile = (mended, mend) if late == "mended" else (mend, mended)
     with app.app_context():
         user = author()
-        batch = ahead(user, op)
+        batch = ahead(user, ahead_of)
         assert batch.foreseen is not None
-        mend = {**make.op(nurse, "visit.create", payload(patient)), "replaces": op["op_id"]}
-        assert make.push(nurse, mend)[0]["status"] == "applied"
-        assert taken(user, batch) == ["duplicate"]
-
-
-def test_what_it_would_mend_was_applied_meanwhile(app, make, nurse) -> None:
-    patient = make.patient()
-    op = make.op(nurse, "visit.create", payload(patient))
-    with app.app_context():
-        user = author()
-        mend = {**make.op(nurse, "visit.create", payload(patient)), "replaces": op["op_id"]}
-        batch = ahead(user, mend)
-        assert batch.foreseen is not None
-        assert make.push(nurse, op)[0]["status"] == "applied"
-        assert taken(user, batch) == ["conflict"]
+        assert make.push(nurse, meanwhile)[0]["status"] == "applied"
+        assert taken(user, batch) == [answer]
 
 
 def test_more_came_meanwhile_than_is_looked_through(app, make, nurse, monkeypatch) -> None:
